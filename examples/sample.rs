@@ -5,18 +5,17 @@
 #[cfg(not(target_family = "wasm"))]
 pub fn sample(model: &str, png: &str) -> anyhow::Result<()> {
     use burn::tensor::Device;
-    use ncsn::backend::{BurnChains, Chains, View, advance_to};
-    use ncsn::{grid, model_file::ModelFile, net::Network, pixel};
+    use ncsn::backend::{BurnChains, BurnModel, ChainSource, Chains, View, advance_to};
+    use ncsn::{grid, model_file::ModelFile, pixel};
     use pollster::block_on;
 
     let ModelFile { card, weights } = ModelFile::read(&std::fs::read(model)?)?;
-    let (shape, device) = (card.architecture.image_shape(), Device::flex());
-    let network = Network::with_weights(&card.architecture, weights, &device)?;
+    let network = BurnModel::with_weights(&card.architecture, weights, &Device::flex())?;
     let table = card.step_table(&card.sampler, None)?;
-    let mut chains = BurnChains::new(network, shape, table, 1, 0..16, &device);
+    let mut chains = BurnChains::new(&network, table, 1, 0..16)?;
     block_on(advance_to(&mut chains, usize::MAX, |_| ()))?;
     let pixels = block_on(chains.read(View::Noisy))?;
-    std::fs::write(png, grid::encode_png(&pixel::bytes(&pixels), shape, None)?)?;
+    std::fs::write(png, grid::encode_png(&pixel::bytes(&pixels), network.image_shape(), None)?)?;
     Ok(())
 }
 

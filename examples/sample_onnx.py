@@ -5,7 +5,8 @@
     python examples/sample_onnx.py m.onnx images.npy --seed 1 -n 16
 
 With the same settings, seed and class, these are the images of `ncsn sample --out images.npy`, but
-for a pixel here and there that rounding makes lighter or darker by one of 255 steps.
+for a pixel here and there that rounding makes lighter or darker by one of 255 steps. Without a class,
+images of a model with classes show those that `ncsn sample` draws for them.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import numpy as np
 import onnxruntime
 
 START = 2**32 - 1  # the step that keys the noise of a chain's start
+CLASS = 2**32 - 2  # the step that keys the class of a chain
 
 
 def pcg4d(x, y, z, w):
@@ -81,10 +83,51 @@ def sample(score, table, seed, shape):
     return x.clip(0, 1)
 
 
+def drawn_classes(card, seed, count):
+    """The class of each image that is not asked for one, by how often they occur in training."""
+    images = [each["images"] for each in card.get("classes", [])]
+    if not images:
+        return None
+    uniform = unit(words(seed, CLASS, (count, 1))[0][:, 0])
+    drawn = []
+    for left in np.minimum(uniform, np.float32(1 - 2**-24)).astype(np.float64) * sum(images):
+        for label, number in enumerate(images):
+            left -= number
+            if left <= 0:
+                break
+        drawn.append(label)
+    return drawn
+
+
+def class_number(card, text):
+    """The number of the class that is given by its name, or by its number, counted from 0.
+
+    Where all names are whole numbers, a number means the name: 7 is the class 007.
+    """
+    classes = card.get("classes", [])
+    names = [each["name"] for each in classes]
+    text = str(text)
+    is_whole = lambda name: name.isascii() and name.isdigit()
+    if all(map(is_whole, names)):
+        numbers = {int(name): label for label, name in reversed(list(enumerate(names)))}
+    else:
+        numbers = {label: label for label in range(len(names))}
+    if text in names:
+        label = names.index(text)
+    elif is_whole(text) and int(text) in numbers:
+        label = numbers[int(text)]
+    else:
+        raise ValueError(f"there is no class {text}; there are: {', '.join(names) or 'none'}")
+    if not classes[label]["images"] and any(each["images"] for each in classes):
+        raise ValueError(f"no image of class {names[label]} was trained on")
+    return label
+
+
 def score_of(session, label=None, guidance=1.0):
     """The network as a function of noisy images and their noise level.
 
-    `label` is a class's number, and `guidance` the scale of classifier-free guidance to it.
+    `label` is a class's number, or a list with that of each image, for a file with a dynamic batch;
+    `guidance` is the scale of classifier-free guidance to it.
     """
     names = {each.name for each in session.get_inputs()}
     card = metadata(session, "card")
@@ -93,11 +136,15 @@ def score_of(session, label=None, guidance=1.0):
     is_input = 1 <= guidance <= card["architecture"].get("guidance_max", 0)
 
     def evaluate(x, sigma, label):
-        inputs = {"x": x, "sigma": sigma.reshape(1)}
+        labels = np.unique(none if label is None else label)
+        if len(labels) > 1:
+            labels = np.array(label)
+        labels = labels.astype(np.int64)
+        inputs = {"x": x, "sigma": np.full(labels.shape, sigma, np.float32)}
         if "class" in names:
-            inputs["class"] = np.array([none if label is None else label], np.int64)
+            inputs["class"] = labels
         if "guidance" in names:
-            inputs["guidance"] = np.array([guidance if is_input else 1], np.float32)
+            inputs["guidance"] = np.full(labels.shape, guidance if is_input else 1, np.float32)
         return session.run(["score"], inputs)[0]
 
     def guided(x, sigma):
@@ -126,12 +173,20 @@ def main():
     parser.add_argument("out", help="the .npy to write: uint8, N×H×W(×C)")
     parser.add_argument("-n", type=int, default=16, help="how many images")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--class", type=int, dest="label", help="the class, by number")
+    parser.add_argument("--class", dest="label", help="the class, by name or number")
     parser.add_argument("--guidance", type=float, default=1, help="the scale of guidance to it")
     arguments = parser.parse_args()
 
     network = onnxruntime.InferenceSession(arguments.model, providers=["CPUExecutionProvider"])
-    score = score_of(network, arguments.label, arguments.guidance)
+    card = metadata(network, "card")
+    if arguments.label is None:
+        label = drawn_classes(card, arguments.seed, arguments.n)
+    else:
+        try:
+            label = class_number(card, arguments.label)
+        except ValueError as problem:
+            parser.error(str(problem))
+    score = score_of(network, label, arguments.guidance)
     table = metadata(network, "step_table")
     shape = (arguments.n, *image_shape(network))
     x = sample(score, table, arguments.seed, shape)

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use common::difference;
-use ncsn::backend::{BackendError, BurnChains, Chains, HostChains, State, View, advance_to, host};
+use ncsn::backend::{
+    BackendError, BurnChains, BurnModel, ChainSource, Chains, HostChains, State, View, advance_to,
+    host,
+};
 use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
@@ -34,9 +37,8 @@ fn ends(
     seed: u64,
     chains: std::ops::Range<usize>,
 ) -> Vec<f32> {
-    let image_shape = common::tiny().image_shape();
-    let device = Device::flex();
-    finish(&mut BurnChains::new(network.clone(), image_shape, table.clone(), seed, chains, &device))
+    let model = BurnModel::new(network.clone(), common::tiny().image_shape());
+    finish(&mut BurnChains::new(&model, table.clone(), seed, chains).expect("it fits"))
 }
 
 /// Runs chains to their ends.
@@ -160,10 +162,9 @@ fn an_autoguided_chain_follows_the_difference_of_two_scores() {
     for sampler in Sampler::ALL {
         let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
         let reference = host::run(&table, &guided, 7, 5);
-        let (image_shape, guide) =
-            (wide.image_shape(), Autoguide { worse: worse.clone(), guidance_scale });
-        let chains = BurnChains::new(better.clone(), image_shape, table, 7, 0..5, &device);
-        let found = finish(&mut chains.guided(Arc::new(guide)));
+        let guide = Autoguide { worse: worse.clone(), guidance_scale };
+        let model = BurnModel::new(better.clone(), wide.image_shape()).guided(Arc::new(guide));
+        let found = finish(&mut BurnChains::new(&model, table, 7, 0..5).expect("it fits"));
         let difference = difference(&found, &reference);
         assert!(difference < 1e-3, "{sampler:?}: {difference}");
     }
@@ -199,6 +200,7 @@ fn steering_on_the_device_is_steering_on_the_host() {
     color.image_shape.channels = 3;
     let (image_shape, d) = (color.image_shape, color.image_shape.dimension());
     let network = Network::new(&Architecture::UNet(color), &Device::flex()).expect("possible");
+    let model = BurnModel::new(network, image_shape);
     let scale = common::SCALE;
     let gaussian = GaussianMixture::gaussian(vec![scale.mean; d], scale.sigma_data);
     let values = |stream, n| {
@@ -237,17 +239,7 @@ fn steering_on_the_device_is_steering_on_the_host() {
         for conditioning in &steerings {
             let reference =
                 host::run_conditioned(&table, conditioning, &gaussian, 7, 5).expect("it fits");
-            let device = Device::flex();
-            let (network, table) = (network.clone(), table.clone());
-            let chains = BurnChains::conditioned(
-                network,
-                image_shape,
-                table,
-                conditioning,
-                7,
-                0..5,
-                &device,
-            );
+            let chains = BurnChains::conditioned(&model, table.clone(), conditioning, 7, 0..5);
             let found = finish(&mut chains.expect("it fits"));
             let difference = difference(&found, &reference);
             assert!(difference < 1e-3, "{sampler:?}, {conditioning:?}: {difference}");
@@ -255,15 +247,7 @@ fn steering_on_the_device_is_steering_on_the_host() {
     }
     let conditioning = Conditioning { origin: Some(vec![0.5; 7]), ..Default::default() };
     let table = common::settings().step_table().expect("possible");
-    let refused = BurnChains::conditioned(
-        network,
-        image_shape,
-        table,
-        &conditioning,
-        7,
-        0..5,
-        &Device::flex(),
-    );
+    let refused = BurnChains::conditioned(&model, table, &conditioning, 7, 0..5);
     assert!(refused.is_err_and(|error| error.to_string().contains("7 values")));
 }
 
@@ -273,16 +257,16 @@ fn steering_on_the_device_is_steering_on_the_host() {
 fn a_digit_is_recovered_from_a_small_image_of_it() {
     let model = ModelFile::read(&std::fs::read("www/models/mnist.safetensors").expect("committed"))
         .expect("a good model");
-    let (image_shape, device) = (model.card.architecture.image_shape(), Device::flex());
-    let network = network(&model.card.architecture, model.weights);
-    let mut settings = model.card.sampler;
+    let ModelFile { card, weights } = model;
+    let model = BurnModel::with_weights(&card.architecture, weights, &Device::flex());
+    let model = model.expect("a possible network");
+    let image_shape = model.image_shape();
+    let mut settings = card.sampler;
     settings.schedule.levels = 40;
     let table = settings.step_table().expect("possible");
     let run = |conditioning: &Conditioning, seed| -> Vec<f32> {
-        let (network, table) = (network.clone(), table.clone());
-        let chains =
-            BurnChains::conditioned(network, image_shape, table, conditioning, seed, 0..1, &device);
-        finish(&mut chains.expect("it fits"))
+        let chains = model.chains(table.clone(), conditioning, seed, 0..1);
+        finish(&mut *chains.expect("it fits"))
     };
     let small = |x: &[f32]| -> Vec<f32> {
         let square = |i: usize| {
@@ -316,15 +300,8 @@ fn pair(sampler: Sampler, chains: std::ops::Range<usize>) -> [Box<dyn Chains>; 2
     let table = settings.step_table().expect("possible");
     let host = HostChains::conditioned(gaussian, table.clone(), &conditioning, 7, chains.clone())
         .expect("it fits");
-    let burn = BurnChains::conditioned(
-        network,
-        image_shape,
-        table,
-        &conditioning,
-        7,
-        chains,
-        &Device::flex(),
-    );
+    let model = BurnModel::new(network, image_shape);
+    let burn = BurnChains::conditioned(&model, table, &conditioning, 7, chains);
     [Box::new(host), Box::new(burn.expect("it fits"))]
 }
 
@@ -391,6 +368,29 @@ fn what_is_no_state_of_these_chains_is_refused() {
         chains.restore(&state).expect("its own state");
         assert_eq!(chains.done(), 1);
     }
+}
+
+/// A number is the u32 stream of a chain's noise: a larger one would be another chain.
+#[test]
+fn batches_without_chains_or_with_numbers_that_are_too_large_are_refused() {
+    let gaussian = GaussianMixture::gaussian(vec![common::SCALE.mean; 64], 1.0);
+    let network = Network::new(&common::tiny(), &Device::flex()).expect("possible");
+    let model = BurnModel::new(network, common::tiny().image_shape());
+    let table = common::settings().step_table().expect("possible");
+    let end: usize = 1 << 32;
+    for chains in [0..0, 3..3, end..end + 1, end - 1..end + 1] {
+        let host = HostChains::new(gaussian.clone(), table.clone(), 7, chains.clone()).err();
+        let burn = BurnChains::new(&model, table.clone(), 7, chains.clone()).err();
+        for refused in [host, burn] {
+            let Some(BackendError::Chains { first, count }) = refused else {
+                panic!("{refused:?} for {chains:?}")
+            };
+            assert_eq!(first..first + count, chains);
+        }
+    }
+    let last = end - 1..end;
+    assert!(HostChains::new(gaussian, table.clone(), 7, last.clone()).is_ok());
+    assert!(BurnChains::new(&model, table, 7, last).is_ok());
 }
 
 /// What a caller may rely on to show progress and to stop.

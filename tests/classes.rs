@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use cli::{fail, ncsn, read, succeed, train};
 use common::{difference, relative};
 use ncsn::backend::fused::{self, Compiler, FusedChains, Gpu, KernelConfig, Precision, Strategy};
-use ncsn::backend::{BurnChains, Chains, View, advance_to, host};
+use ncsn::backend::{BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::net::weights::Weights;
 use ncsn::net::{Architecture, Network};
 use ncsn::random::Key;
@@ -37,6 +37,10 @@ fn conditional() -> (Architecture, Weights) {
 
 fn on_flex(architecture: &Architecture, weights: Weights) -> Network {
     Network::with_weights(architecture, weights, &Device::flex()).expect("possible")
+}
+
+fn model_on_flex(architecture: &Architecture, weights: Weights) -> BurnModel {
+    BurnModel::with_weights(architecture, weights, &Device::flex()).expect("possible")
 }
 
 /// The network that a conditional one is once its class is settled: the class's row, or the last
@@ -77,10 +81,8 @@ fn on_burn(
     chains: std::ops::Range<usize>,
 ) -> BurnChains {
     let (architecture, weights) = conditional();
-    let (image_shape, network) = (architecture.image_shape(), on_flex(&architecture, weights));
-    let device = Device::flex();
-    BurnChains::conditioned(network, image_shape, table.clone(), conditioning, 7, chains, &device)
-        .expect("it fits")
+    let model = model_on_flex(&architecture, weights);
+    BurnChains::conditioned(&model, table.clone(), conditioning, 7, chains).expect("it fits")
 }
 
 fn asking(classes: &[usize], weight: f32, sigmas: [f32; 2]) -> Conditioning {
@@ -180,7 +182,6 @@ fn guidance_by_class_and_autoguidance_add_up() {
     let (by_class, weight) = (2.5, 1.7);
     let (table, conditioning) = (table(Sampler::Heun), asking(&[2, 2], by_class, ALWAYS));
     let (architecture, weights) = conditional();
-    let (shape, device) = (architecture.image_shape(), Device::flex());
     let worse = on_flex(&common::tiny(), common::weights(&common::tiny()));
     let scale = |weight| GuidanceScale { weight, sigmas: ALWAYS };
     let twice =
@@ -188,12 +189,11 @@ fn guidance_by_class_and_autoguidance_add_up() {
     let as_input = settled_beyond(Some(2), by_class);
     let once = Guided { of_class: as_input.clone(), of_none: as_input, scale: scale(1.0) };
     for (guidance_max, guided) in [(0.0, twice), (4.0, once)] {
-        let network =
-            on_flex(&architecture.clone().with_guidance_max(guidance_max), weights.clone());
-        let chains =
-            BurnChains::conditioned(network, shape, table.clone(), &conditioning, 7, 0..2, &device);
+        let architecture = architecture.clone().with_guidance_max(guidance_max);
         let guide = Autoguide { worse: worse.clone(), guidance_scale: scale(weight) };
-        let found = finish(&mut chains.expect("it fits").guided(Arc::new(guide)));
+        let model = model_on_flex(&architecture, weights.clone()).guided(Arc::new(guide));
+        let chains = BurnChains::conditioned(&model, table.clone(), &conditioning, 7, 0..2);
+        let found = finish(&mut chains.expect("it fits"));
         let both = Both { guided, own: settled(Some(2)), worse: worse.clone(), weight };
         let difference = difference(&found, &host::run(&table, &both, 7, 2));
         assert!(difference < 1e-3, "scales up to {guidance_max} as an input: {difference}");
@@ -206,13 +206,12 @@ fn guidance_by_class_and_autoguidance_add_up() {
 fn a_scale_that_is_an_input_takes_one_evaluation() {
     let (architecture, weights) = conditional();
     let architecture = architecture.with_guidance_max(4.0);
-    let network = on_flex(&architecture, weights.clone());
+    let model = model_on_flex(&architecture, weights.clone());
     let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
     let compiler = Compiler::new(&gpu, KernelConfig::new(Strategy::Staged, Precision::Single));
     let compiler = compiler.expect("every GPU has f32");
     let fused = block_on(fused::Network::new(&compiler, &architecture, &weights));
-    let (fused, device) = (fused.expect("it fits"), Device::flex());
-    let (shape, interval) = (architecture.image_shape(), [0.1, 2.0]);
+    let (fused, interval) = (fused.expect("it fits"), [0.1, 2.0]);
     for (sampler, weight) in [
         (Sampler::Ancestral, 2.5),
         (Sampler::Heun, 4.0),
@@ -220,15 +219,7 @@ fn a_scale_that_is_an_input_takes_one_evaluation() {
         (Sampler::Heun, 4.5),
     ] {
         let (table, conditioning) = (table(sampler), asking(&[2, 0], weight, interval));
-        let burn = BurnChains::conditioned(
-            network.clone(),
-            shape,
-            table.clone(),
-            &conditioning,
-            7,
-            0..2,
-            &device,
-        );
+        let burn = BurnChains::conditioned(&model, table.clone(), &conditioning, 7, 0..2);
         let burn = finish(&mut burn.expect("it fits"));
         let chains = FusedChains::conditioned(&fused, table.clone(), &conditioning, 7, 0..2);
         let found = finish(&mut chains.expect("it fits"));
@@ -390,10 +381,9 @@ fn classes_that_a_model_lacks_are_refused() {
     let chains =
         FusedChains::conditioned(&network, table.clone(), &asking(&many, 1.0, ALWAYS), 7, 0..600);
     assert!(chains.expect_err("refused").to_string().contains("smaller batch"));
-    let unconditional = on_flex(&common::tiny(), common::weights(&common::tiny()));
-    let (shape, device) = (common::tiny().image_shape(), Device::flex());
+    let unconditional = model_on_flex(&common::tiny(), common::weights(&common::tiny()));
     let asked = asking(&[0], 1.0, ALWAYS);
-    let chains = BurnChains::conditioned(unconditional, shape, table, &asked, 7, 0..1, &device);
+    let chains = BurnChains::conditioned(&unconditional, table, &asked, 7, 0..1);
     assert!(chains.expect_err("refused").to_string().contains("not class-conditional"));
 }
 

@@ -14,14 +14,13 @@ use std::time::Instant;
 use burn::tensor::Device;
 use common::soak::LongRun;
 use ncsn::backend::fused::{
-    Compiler, FusedChains, Gpu, KernelConfig, Network as FusedNetwork, Precision,
-    best_kernel_config,
+    Compiler, Gpu, KernelConfig, Network as FusedNetwork, Precision, best_kernel_config,
 };
-use ncsn::backend::{BurnChains, Chains, View, advance_to};
+use ncsn::backend::{BurnModel, ChainSource, Chains, View, advance_to};
 use ncsn::data::Images;
-use ncsn::net::{ImageShape, Network};
+use ncsn::net::ImageShape;
 use ncsn::random::Key;
-use ncsn::sample::{Sampler, Settings, StepTable};
+use ncsn::sample::{Conditioning, Sampler, Settings, StepTable};
 use ncsn::train::{Options, Trainer};
 use pollster::block_on;
 
@@ -70,11 +69,16 @@ fn runs_long(what: &'static str, mut chains: Box<dyn Chains>) {
     });
 }
 
+/// Two chains of a network.
+fn chains(source: &dyn ChainSource, table: StepTable) -> Box<dyn Chains> {
+    source.chains(table, &Conditioning::default(), 7, 0..2).expect("they fit")
+}
+
 fn on_burn(table: StepTable) -> Box<dyn Chains> {
-    let (architecture, device) = (common::tiny(), Device::flex());
+    let architecture = common::tiny();
     let weights = common::weights(&architecture);
-    let network = Network::with_weights(&architecture, weights, &device).expect("possible");
-    Box::new(BurnChains::new(network, architecture.image_shape(), table, 7, 0..2, &device))
+    let model = BurnModel::with_weights(&architecture, weights, &Device::flex());
+    chains(&model.expect("possible"), table)
 }
 
 fn on_gpu(gpu: &Gpu, config: KernelConfig, table: StepTable) -> Box<dyn Chains> {
@@ -82,8 +86,7 @@ fn on_gpu(gpu: &Gpu, config: KernelConfig, table: StepTable) -> Box<dyn Chains> 
     let compiler = Compiler::new(gpu, config).expect("the precision is supported");
     let weights = common::weights(&architecture);
     let network = block_on(FusedNetwork::new(&compiler, &architecture, &weights));
-    let network = network.expect("possible");
-    Box::new(FusedChains::new(&network, table, 7, 0..2).expect("it fits"))
+    chains(&network.expect("possible"), table)
 }
 
 #[test]

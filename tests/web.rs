@@ -12,7 +12,7 @@ use common::random_networks::{self, Rolls};
 use js_sys::{Reflect, Uint8ClampedArray};
 use ncsn::model_file::Class;
 use ncsn::net::{Architecture, ImageShape, UNetDescription};
-use ncsn::web::{Chain, Engine, Model, sampler_parameters};
+use ncsn::web::{Chains, Engine, Model, sampler_parameters};
 use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -63,7 +63,7 @@ fn number(object: &JsValue, name: &str) -> f64 {
 }
 
 /// One step at a time: a software adapter is so slow that more would hold up the whole browser.
-async fn finish(chain: &Chain) {
+async fn finish(chain: &Chains) {
     loop {
         let progress = chain.advance(1).await.unwrap_or_else(|error| panic!("{}", message(error)));
         if number(&progress, "step") == number(&progress, "steps") {
@@ -72,7 +72,7 @@ async fn finish(chain: &Chain) {
     }
 }
 
-async fn pixels(chain: &Chain, view: &str) -> Vec<u8> {
+async fn pixels(chain: &Chains, view: &str) -> Vec<u8> {
     let pixels: Uint8ClampedArray =
         chain.pixels(view.into()).await.unwrap_or_else(|error| panic!("{}", message(error)));
     pixels.to_vec()
@@ -309,7 +309,7 @@ async fn progress_counts_and_views_differ() {
     let Ok(chain) = engine.start(settings(&[]), 1, 0, 2, None, None, JsValue::UNDEFINED) else {
         panic!("possible settings")
     };
-    let progress = |chain: &Chain| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
+    let progress = |chain: &Chains| chain.progress().unwrap_or_else(|e| panic!("{}", message(e)));
     let before = progress(&chain);
     assert_eq!((number(&before, "step"), number(&before, "steps")), (0.0, 17.0));
     assert_eq!((number(&before, "sigma"), number(&before, "level")), (4.0, 0.0));
@@ -385,6 +385,26 @@ fn the_parameters_of_samplers_are_plain_data() {
     }
     let strength = model().default_strength();
     assert!(strength > 0.0 && strength < 1.0, "{strength}");
+}
+
+/// A form and the npm package learn from the bindings what suits another sampler.
+#[wasm_bindgen_test]
+fn another_sampler_begins_with_what_suits_it() {
+    let model = model();
+    let suited = |sampler: &str, sigmas: Option<[f32; 2]>| {
+        let [sigma_max, sigma_min] = [0, 1].map(|end| sigmas.map(|sigmas| sigmas[end]));
+        model.settings_for(sampler.into(), sigma_max, sigma_min).map_err(message)
+    };
+    let heun = suited("heun", Some([20.0, 0.5])).expect("a sampler");
+    let found = ["sigma_max", "sigma_min", "levels"].map(|name| number(&heun, name));
+    assert_eq!(found, [20.0, 0.5, 20.0]);
+    let sigmas = model.schedule(heun, None).map_err(message).expect("possible settings");
+    assert_eq!(sigmas.length(), 2 * 20 - 1);
+    // Without the ends that the network was trained for, those of the card's sampler.
+    let few = suited("consistency", None).expect("a sampler");
+    assert_eq!([number(&few, "sigma_max"), number(&few, "levels")], [4.0, 2.0]);
+    let refused = suited("magic", None).expect_err("no such sampler");
+    assert!(refused.contains("magic"), "{refused}");
 }
 
 #[wasm_bindgen_test]

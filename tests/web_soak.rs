@@ -11,7 +11,7 @@ use common::soak::LongRun;
 use js_sys::{Date, Reflect, WebAssembly};
 use ncsn::model_file::ModelFile;
 use ncsn::net::Architecture;
-use ncsn::web::{Chain, Engine, Model};
+use ncsn::web::{Chains, Engine, Model};
 use serde::Serialize;
 use wasm_bindgen::{JsCast, JsError, JsValue};
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -80,7 +80,7 @@ async fn engine(model: &Model) -> Engine {
 }
 
 /// Two chains, with so many steps at each of eight levels.
-fn start(engine: &Engine, steps_each: usize) -> Chain {
+fn start(engine: &Engine, steps_each: usize) -> Chains {
     // Flattened structs are maps, which must become objects, as in a card's JSON.
     let plain = serde_wasm_bindgen::Serializer::json_compatible();
     let settings = ncsn::sample::Settings { steps_each, ..common::settings() };
@@ -89,7 +89,7 @@ fn start(engine: &Engine, steps_each: usize) -> Chain {
 }
 
 /// Takes some steps, one at a time as the page does on a slow GPU, and reads the images.
-async fn advance(chain: &Chain, steps: usize) {
+async fn advance(chain: &Chains, steps: usize) {
     for _ in 0..steps {
         done(chain.advance(1).await);
     }

@@ -70,40 +70,44 @@ pub struct HostChains<S> {
 }
 
 impl<S: Score> HostChains<S> {
+    /// No chains yet, with a step table that has not begun: for programs that start some later.
+    pub fn none(density: S, table: StepTable) -> Self {
+        Self { density, table, conditioning: Conditioning::default(), chains: Vec::new(), done: 0 }
+    }
+
     /// Chains at the start of a step table.
     ///
     /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
-    pub fn new(density: S, table: StepTable, seed: u64, chains: Range<usize>) -> Self {
-        Self::begin(density, table, Conditioning::default(), seed, chains)
+    ///
+    /// # Errors
+    /// [`BackendError::Chains`] if there are none or a number is too large.
+    pub fn new(
+        density: S,
+        table: StepTable,
+        seed: u64,
+        chains: Range<usize>,
+    ) -> Result<Self, BackendError> {
+        Self::conditioned(density, table, &Conditioning::default(), seed, chains)
     }
 
     /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// [`ConditioningError`] says what does not fit the density's points.
+    /// As [`Self::new`], and if the conditioning does not fit the density's points.
     pub fn conditioned(
         density: S,
         table: StepTable,
         conditioning: &Conditioning,
         seed: u64,
         chains: Range<usize>,
-    ) -> Result<Self, ConditioningError> {
+    ) -> Result<Self, BackendError> {
+        BackendError::check_chains(&chains)?;
         check(conditioning, &density)?;
-        Ok(Self::begin(density, table, conditioning.clone(), seed, chains))
-    }
-
-    fn begin(
-        density: S,
-        table: StepTable,
-        conditioning: Conditioning,
-        seed: u64,
-        chains: Range<usize>,
-    ) -> Self {
         let dimension = density.dimension();
-        let start = |chain| Chain::start(&table, &conditioning, dimension, seed, chain as u32);
+        let start = |chain| Chain::start(&table, conditioning, dimension, seed, chain as u32);
         let chains = chains.map(start).collect();
-        Self { density, table, conditioning, chains, done: 0 }
+        Ok(Self { density, table, conditioning: conditioning.clone(), chains, done: 0 })
     }
 
     /// Takes the next step of all chains; false if none is left.

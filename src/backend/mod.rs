@@ -1,8 +1,8 @@
 //! Backends: what evaluates the score for a batch of chains and moves them along a step table.
 //!
 //! Samplers end at a [`StepTable`](crate::sample::StepTable); a backend begins there, and knows no
-//! sampler. [`Chains`] is all that programs need of one, so commands, the trainer and the page run
-//! chains without knowing on what. There are three:
+//! sampler. A [`ChainSource`] makes [`Chains`], and these are all that programs need of one, so
+//! commands, the trainer and the page run chains without knowing on what. There are three:
 //!
 //! | backend | evaluates | on |
 //! |---|---|---|
@@ -15,6 +15,7 @@
 
 #[cfg(feature = "burn")]
 pub mod burn;
+mod chain_source;
 mod chains;
 mod error;
 #[cfg(feature = "fused")]
@@ -24,7 +25,8 @@ mod state;
 mod view;
 
 #[cfg(feature = "burn")]
-pub use self::burn::BurnChains;
+pub use self::burn::{BurnChains, BurnModel};
+pub use self::chain_source::ChainSource;
 pub use self::chains::{Chains, Pending, advance_to};
 pub use self::error::BackendError;
 pub use self::host::HostChains;

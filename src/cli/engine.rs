@@ -8,10 +8,10 @@ use burn::tensor::Device;
 use pollster::block_on;
 
 use super::{device, progress};
-use crate::backend::fused::{self, Compiler, FusedChains, Gpu, Precision, best_kernel_config};
-use crate::backend::{BackendError, BurnChains, Chains, View, advance_to};
+use crate::backend::fused::{self, Compiler, Gpu, Precision, best_kernel_config};
+use crate::backend::{BackendError, BurnModel, ChainSource, View, advance_to};
 use crate::model_file::ModelFile;
-use crate::net::{ImageShape, Network};
+use crate::net::ImageShape;
 use crate::sample::{Conditioning, Guide, StepTable};
 
 /// The engines to choose from.
@@ -58,16 +58,10 @@ pub enum Engine {
     Fused(fused::Network),
     /// See [`Choice::Burn`].
     Burn {
-        /// The network.
-        network: Box<Network>,
-        /// The device that the network is on.
-        device: Device,
-        /// The shape of its images.
-        image_shape: ImageShape,
+        /// The network and its guides.
+        model: Box<BurnModel>,
         /// The device's name.
         name: String,
-        /// The guides that add to its score.
-        guides: Vec<Arc<dyn Guide>>,
     },
 }
 
@@ -122,9 +116,8 @@ impl Engine {
         }
         let name = device.unwrap_or("cpu").to_owned();
         let device = device::parse(&name)?;
-        let network = Box::new(Network::with_weights(architecture, model.weights, &device)?);
-        let image_shape = architecture.image_shape();
-        Ok(Self::Burn { network, device, image_shape, name, guides: Vec::new() })
+        let model = Box::new(BurnModel::with_weights(architecture, model.weights, &device)?);
+        Ok(Self::Burn { model, name })
     }
 
     /// Adds the guide that `make` builds for the engine's images and device; `flag` asked for it.
@@ -132,17 +125,15 @@ impl Engine {
     /// # Errors
     /// If the guide cannot be made, or the engine can only run a single network.
     pub fn guided(
-        mut self,
+        self,
         flag: &str,
         make: impl FnOnce(ImageShape, &Device) -> anyhow::Result<Arc<dyn Guide>>,
     ) -> anyhow::Result<Self> {
-        match &mut self {
-            Self::Burn { guides, device, image_shape, .. } => {
-                guides.push(make(*image_shape, device)?)
-            }
-            Self::Fused(_) => bail!("{flag} needs a second network, which takes --engine burn"),
-        }
-        Ok(self)
+        let Self::Burn { model, name } = self else {
+            bail!("{flag} needs a second network, which takes --engine burn")
+        };
+        let guide = make(model.image_shape(), model.device())?;
+        Ok(Self::Burn { model: Box::new(model.guided(guide)), name })
     }
 
     /// The engine's name for people.
@@ -153,6 +144,14 @@ impl Engine {
                 format!("fused kernels in {precision} on {}", network.gpu().adapter())
             }
             Self::Burn { name, .. } => format!("Burn on {name}"),
+        }
+    }
+
+    /// What makes its chains.
+    fn source(&self) -> &dyn ChainSource {
+        match self {
+            Self::Fused(network) => network,
+            Self::Burn { model, .. } => &**model,
         }
     }
 
@@ -202,39 +201,12 @@ impl Engine {
         mut at: impl FnMut(usize, Vec<f32>),
         progress: impl Fn(usize),
     ) -> Result<(), BackendError> {
-        let mut chains = self.start(job, chains)?;
+        let SamplingJob { table, conditioning, seed, .. } = *job;
+        let mut chains = self.source().chains(table.clone(), conditioning, seed, chains)?;
         for (index, &stop) in stops.iter().enumerate() {
             block_on(advance_to(&mut *chains, stop, &progress))?;
             at(index, block_on(chains.read(View::Noisy))?);
         }
         Ok(())
-    }
-
-    /// Some of the chains, at their start.
-    fn start(
-        &self,
-        job: &SamplingJob<'_>,
-        chains: Range<usize>,
-    ) -> Result<Box<dyn Chains>, BackendError> {
-        let SamplingJob { conditioning, seed, .. } = *job;
-        let table = job.table.clone();
-        Ok(match self {
-            Self::Fused(network) => {
-                Box::new(FusedChains::conditioned(network, table, conditioning, seed, chains)?)
-            }
-            Self::Burn { network, device, image_shape, guides, .. } => {
-                let (network, image_shape) = (Network::clone(network), *image_shape);
-                let chains = BurnChains::conditioned(
-                    network,
-                    image_shape,
-                    table,
-                    conditioning,
-                    seed,
-                    chains,
-                    device,
-                )?;
-                Box::new(guides.iter().cloned().fold(chains, BurnChains::guided))
-            }
-        })
     }
 }

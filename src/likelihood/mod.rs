@@ -121,7 +121,7 @@ fn divergence(
 mod tests {
     use super::*;
     use crate::noise::NoiseSchedule;
-    use crate::sample::edm;
+    use crate::noise::karras::karras_sigmas;
     use crate::toy::GaussianMixture;
 
     /// The toy of two modes: its density at the smallest level, by the flow and in closed form.
@@ -131,7 +131,7 @@ mod tests {
         let x = [5.0, 5.0, -4.0, -6.0, 7.0, 4.0];
         let schedule = NoiseSchedule { sigma_max: 2_000.0, sigma_min: 0.1, levels: 0 };
         let found = |levels| {
-            let sigmas = edm::karras_sigmas(&NoiseSchedule { levels, ..schedule }, 7.0);
+            let sigmas = karras_sigmas(&NoiseSchedule { levels, ..schedule }, 7.0);
             log_density(&toy, &x, &sigmas, 0.5, Trace::Exact)
         };
         let largest =
@@ -152,7 +152,7 @@ mod tests {
         let n = 400;
         let x = [0.5, 0.2].repeat(n);
         let sigmas =
-            edm::karras_sigmas(&NoiseSchedule { sigma_max: 50.0, sigma_min: 0.5, levels: 60 }, 7.0);
+            karras_sigmas(&NoiseSchedule { sigma_max: 50.0, sigma_min: 0.5, levels: 60 }, 7.0);
         let exact = log_density(&toy, &x[..2], &sigmas, 0.5, Trace::Exact)[0];
         let found = log_density(&toy, &x, &sigmas, 0.5, Trace::Hutchinson { seed: 3, first: 0 });
         let mean = found.iter().sum::<f64>() / n as f64;

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::net::weights::Weights;
-use crate::net::{Architecture, DescriptionError, ImageShape, Network, layers};
+use crate::net::{Architecture, ImageShape, Network, NetworkError, layers};
 use crate::score::{Score, ScoreWithDivergence};
 
 /// A network whose score and divergence are read on the host.
@@ -20,12 +20,12 @@ impl NetworkDivergence {
     /// A network on a device.
     ///
     /// # Errors
-    /// [`DescriptionError`] if the sizes do not fit together.
+    /// [`NetworkError`] if the sizes do not fit together, or the weights are of another network.
     pub fn new(
         architecture: &Architecture,
         weights: Weights,
         device: &Device,
-    ) -> Result<Self, DescriptionError> {
+    ) -> Result<Self, NetworkError> {
         let device = device.clone().autodiff();
         // Gradients are needed with respect to x, not to the weights.
         let network = Network::with_weights(architecture, weights, &device)?.no_grad();

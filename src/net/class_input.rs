@@ -1,4 +1,4 @@
-//! What a network is told about the class to draw.
+//! What a network is conditioned on besides σ: a class, and a scale of guidance.
 
 /// A class, and how far to go beyond it.
 ///

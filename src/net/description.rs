@@ -38,7 +38,7 @@ impl Architecture {
         }
     }
 
-    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    /// The number of classes that it is conditioned on; 0 for an unconditional network.
     pub fn classes(&self) -> usize {
         match self {
             Self::UNet(unet) => unet.classes,

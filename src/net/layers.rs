@@ -42,7 +42,7 @@ pub fn column(values: impl IntoIterator<Item = f32>, device: &Device) -> Tensor<
     Tensor::from_data(TensorData::new(values, [count, 1, 1, 1]), device)
 }
 
-/// Scales and shifts each channel of the normalized `h`, N × C × H × W, by what σ says:
+/// Scales and shifts each channel of the normalized `h`, N × C × H × W, depending on σ:
 /// `h (1 + a) + b` for a modulation `(a, b)` of N × 2C or 1 × 2C (adaptive group normalization;
 /// Dhariwal & Nichol 2021, section 3.1).
 pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
@@ -70,8 +70,8 @@ pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
     x.reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
 }
 
-/// σ, and the class if there are classes, as the blocks see them: features of ln σ through two
-/// linear layers, with the class's row added before the last activation.
+/// What the blocks are conditioned on, σ and the class if there are classes: features of ln σ through
+/// two linear layers, with the class's row added before the last activation.
 #[derive(Module, Debug)]
 pub struct SigmaEmbedding {
     first: Linear,

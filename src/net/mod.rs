@@ -2,7 +2,7 @@
 //!
 //! [`description`] says what a network is (its kind, its sizes, and the name and shape of each
 //! tensor), [`precondition`] how σ enters the U-Net and scales its output, and [`weights`] what its
-//! tensors hold; none of them knows Burn. [`Network`] is the Burn module, made of the layers of
+//! tensors hold; none of them depends on Burn. [`Network`] is the Burn module, made of the layers of
 //! [`layers`].
 
 mod class_input;
@@ -23,7 +23,7 @@ mod network;
 
 pub use class_input::ClassInput;
 pub use description::Architecture;
-pub use error::DescriptionError;
+pub use error::{DescriptionError, NetworkError};
 pub use image_shape::ImageShape;
 #[cfg(feature = "burn")]
 pub use network::Network;

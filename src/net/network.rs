@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::class_input::ClassInput;
 use super::description::Architecture;
-use super::error::DescriptionError;
+use super::error::{DescriptionError, NetworkError};
 use super::layers::column;
 use super::refinenet::RefineNet;
 use super::unet::UNet;
@@ -37,15 +37,22 @@ impl Network {
         })
     }
 
-    /// A network with the weights of a model.
+    /// A network with the weights of a model: all tensors of [`Architecture::tensors`], and no others.
+    /// Only the rows of classes may be missing; they are then 0, as in a model that had no classes.
     ///
     /// # Errors
-    /// [`DescriptionError`] if the sizes do not fit together.
+    /// [`NetworkError::Description`] if the sizes do not fit together, [`NetworkError::Weights`] with
+    /// the name of a tensor that is missing, unknown or of another shape.
     pub fn with_weights(
         architecture: &Architecture,
         weights: Weights,
         device: &Device,
-    ) -> Result<Self, DescriptionError> {
+    ) -> Result<Self, NetworkError> {
+        // Before the tensors are listed, since there are none of sizes that do not fit together.
+        architecture.check()?;
+        if let Some(tensor) = weights::misfit(architecture, &weights) {
+            return Err(NetworkError::Weights(tensor));
+        }
         Ok(weights::apply(Self::new(architecture, device)?, weights, device))
     }
 
@@ -84,7 +91,7 @@ impl Network {
         }
     }
 
-    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    /// The number of classes that it is conditioned on; 0 for an unconditional network.
     pub fn classes(&self) -> usize {
         match self {
             Self::UNet(unet) => unet.classes(),
@@ -106,5 +113,68 @@ impl Network {
         let device = x.device();
         let score = self.conditional_score(x.clone(), sigmas, classes);
         x + score * column(sigmas.iter().map(|sigma| sigma * sigma), &device)
+    }
+}
+
+#[cfg(all(test, not(target_family = "wasm")))]
+mod tests {
+    use super::*;
+    use crate::net::weights::collect;
+    use crate::net::{
+        Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription, Variant,
+    };
+    use crate::noise::NoiseSchedule;
+
+    /// One of each kind.
+    fn architectures() -> [Architecture; 2] {
+        let image_shape = ImageShape { channels: 1, height: 16, width: 16 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.3 };
+        let sizes = UNetDescription::new(image_shape, scale);
+        let unet = UNetDescription { widths: vec![8, 8], attention: vec![false, true], ..sizes };
+        let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min: 0.01, levels: 3 };
+        let (variant, depth) = (Variant::Ncsnv2, Depth::Standard);
+        let refinenet = RefineNetDescription { variant, image_shape, depth, ngf: 8, schedule };
+        [Architecture::UNet(unet), Architecture::RefineNet(refinenet)]
+    }
+
+    #[test]
+    fn weights_of_another_network_are_refused_by_the_name_of_a_tensor() {
+        let device = Device::flex();
+        for architecture in architectures() {
+            let network = Network::new(&architecture, &device).expect("the sizes fit together");
+            let whole = collect(&network);
+            let with = |weights: &Weights| {
+                let network = Network::with_weights(&architecture, weights.clone(), &device);
+                network.map(|network| collect(&network))
+            };
+            assert_eq!(with(&whole).as_ref(), Ok(&whole));
+            let refused = |tensor: &str| Err(NetworkError::Weights(tensor.to_owned()));
+            for name in [whole.keys().next(), whole.keys().next_back()] {
+                let name = name.expect("it has tensors");
+
+                let mut missing = whole.clone();
+                missing.remove(name);
+                assert_eq!(with(&missing), refused(name), "missing");
+
+                let mut reshaped = whole.clone();
+                let array = reshaped.get_mut(name).expect("a tensor of the network");
+                array.shape.insert(0, 1);
+                assert_eq!(with(&reshaped), refused(name), "as many values in another shape");
+            }
+            let mut more = whole.clone();
+            let any = whole.values().next().expect("it has tensors").clone();
+            more.insert("head.another".into(), any);
+            assert_eq!(with(&more), refused("head.another"), "unknown");
+        }
+    }
+
+    #[test]
+    fn rows_of_classes_may_be_missing_and_are_zero() {
+        let [unet, _] = architectures();
+        let device = Device::flex();
+        let weights = collect(&Network::new(&unet, &device).expect("the sizes fit together"));
+        let network = Network::with_weights(&unet.with_classes(2), weights, &device);
+        let rows = &collect(&network.expect("all others are there"))["embedding.classes"];
+        assert!(rows.values.iter().all(|&value| value == 0.0), "{rows:?}");
     }
 }

@@ -10,14 +10,15 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::backend::{self, Backend};
-use super::chain::Chain;
 use super::chain_options::ChainOptions;
-use super::convert::{settings_from_js, step_table};
+use super::chains::Chains;
+use super::convert::settings_from_js;
 use super::drawing;
 use super::model::Model;
 #[cfg(feature = "fused")]
 use super::screen::Screen;
 use super::verify::Expected;
+use crate::backend::BackendError;
 use crate::net::ImageShape;
 use crate::sample::Conditioning;
 
@@ -148,7 +149,7 @@ impl Engine {
     /// Makes chains draw straight into a canvas, which must not have a context of another kind.
     ///
     /// # Errors
-    /// An `Error` if this engine cannot draw; use [`Chain::pixels`] instead.
+    /// An `Error` if this engine cannot draw; use [`Chains::pixels`] instead.
     #[cfg(feature = "fused")]
     pub fn attach(&self, canvas: web_sys::HtmlCanvasElement) -> Result<(), JsError> {
         self.screen.replace(Some(self.backend.screen(canvas)?));
@@ -178,15 +179,15 @@ impl Engine {
         drawing: Option<Vec<u8>>,
         strength: Option<f32>,
         #[wasm_bindgen(unchecked_param_type = "ChainOptions | undefined")] options: JsValue,
-    ) -> Result<Chain, JsError> {
+    ) -> Result<Chains, JsError> {
         const MOST: u32 = 1024;
         if !(1..=MOST).contains(&chains) {
             return Err(JsError::new(&format!("there must be from 1 to {MOST} chains")));
         }
-        let end = first.checked_add(chains);
-        let end = end.ok_or_else(|| JsError::new("the numbers of chains must be below 2³²"))?;
-        let settings = settings_from_js(settings)?;
-        let numbers = first as usize..end as usize;
+        let (first, count) = (first as usize, chains as usize);
+        // A range of wasm's 32-bit `usize` cannot hold what the backend would refuse.
+        let end = first.checked_add(count).ok_or(BackendError::Chains { first, count })?;
+        let (settings, numbers) = (settings_from_js(settings)?, first..end);
         let options: Option<ChainOptions> = serde_wasm_bindgen::from_value(options)?;
         let options = options.unwrap_or_default();
         let images = &self.images;
@@ -199,13 +200,13 @@ impl Engine {
         };
         conditioning.path = options.path(numbers.end);
         conditioning.classes = options.conditioning(&images.class_counts, seed, numbers.clone());
-        let table = step_table(settings, strength)?.around(images.mean);
+        let table = settings.step_table_from(strength)?.around(images.mean);
         let start = table.start;
         let chains = self.backend.start(table, &conditioning, seed, numbers.clone())?;
         // The backend has checked the conditioning.
         let dimension = images.shape.dimension();
         let expected = Expected::new(dimension, start, &conditioning, seed, numbers);
-        Ok(Chain::new(
+        Ok(Chains::new(
             chains,
             settings.schedule.levels,
             images.shape,

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `model` | a model file that has been read and checked |
 //! | `engine` | a model on a device |
-//! | `chain` | chains in progress on a device |
+//! | `chains` | chains in progress on a device |
 //! | `backend` | the backends of this bundle, behind one interface |
 //! | `chain_options` | what a visitor asks of chains, besides a sampler's settings |
 //! | `trainer` | training on the visitor's GPU |
@@ -19,8 +19,8 @@
 //! | `convert`, `types` | values to and from JavaScript; their TypeScript |
 
 mod backend;
-mod chain;
 mod chain_options;
+mod chains;
 mod convert;
 mod drawing;
 mod engine;
@@ -32,17 +32,16 @@ mod trainer;
 mod types;
 mod verify;
 
-pub use chain::Chain;
+pub use chains::Chains;
+use convert::to_js;
 pub use engine::Engine;
 pub use model::Model;
 use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
 #[cfg(feature = "training")]
 pub use trainer::{CompileTexts, Trainer};
 use wasm_bindgen::prelude::*;
 
 use crate::sample::parameters::{APPLIES_TO, AppliesTo, DEFAULTS, Defaults};
-use crate::sample::{Sampler, Suited};
 
 /// As fast as wasm's default allocator, with a quarter of its code.
 #[global_allocator]
@@ -70,28 +69,13 @@ pub fn start() {
 struct SamplerParameters {
     applies_to: AppliesTo,
     defaults: Defaults,
-    #[serde(serialize_with = "as_map")]
-    suited: Vec<(&'static str, Suited)>,
 }
 
-/// Serializes pairs as a map does. (A `BTreeMap` adds 5 kB of code to the page.)
-fn as_map<S: serde::Serializer>(
-    pairs: &[(&'static str, Suited)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(pairs.iter().copied())
-}
-
-/// Which samplers have the settings that not all have, what those are unless given, and the numbers
-/// of levels and steps that suit a sampler with any model.
+/// Which samplers have the settings that not all have, and what those are unless given.
 ///
 /// # Errors
 /// None.
 #[wasm_bindgen(unchecked_return_type = "SamplerParameters")]
 pub fn sampler_parameters() -> Result<JsValue, JsError> {
-    let suited = |sampler: Sampler| Some((sampler.name(), Suited::of(sampler)?));
-    let suited = Sampler::ALL.into_iter().filter_map(suited).collect();
-    let parameters = SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS, suited };
-    // A map must become an object, not a `Map`.
-    Ok(parameters.serialize(&Serializer::json_compatible())?)
+    to_js(&SamplerParameters { applies_to: APPLIES_TO, defaults: DEFAULTS })
 }

@@ -87,7 +87,7 @@ impl Toy2d {
     pub fn new(side: f32) -> Self {
         let density = GaussianMixture::two_modes();
         let (table, _) = set_up(&density, Sampler::Langevin);
-        let chains = HostChains::new(Field::Exact(density.clone()), table, 0, 0..0);
+        let chains = HostChains::none(Field::Exact(density.clone()), table);
         let (drawn, network, follows_network) = (Vec::new(), None, false);
         Self { density, drawn, network, follows_network, side, seed: 0, chains }
     }

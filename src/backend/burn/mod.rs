@@ -2,20 +2,19 @@
 //!
 //! Network, noise and updates all run on the device; only what is asked for is read back.
 
+mod model;
 mod noise;
 mod observed;
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
+pub use self::model::BurnModel;
 use self::noise::Noise;
 use self::observed::Observed;
-use super::{BackendError, Chains, Pending, State, View};
-use crate::net::{ClassInput, ImageShape, Network};
-use crate::sample::ConditioningError;
-use crate::sample::guidance::Guide;
+use super::{BackendError, ChainSource, Chains, Pending, State, View};
+use crate::net::{ClassInput, ImageShape};
 use crate::sample::step_table::corrector_signal;
 use crate::sample::{Conditioning, GuidanceScale, StepTable, Update};
 
@@ -26,7 +25,7 @@ const MOST_QUEUED: usize = if cfg!(target_family = "wasm") { 64 } else { 16 };
 /// A batch of chains on a Burn device.
 #[derive(Clone, Debug)]
 pub struct BurnChains {
-    network: Network,
+    model: BurnModel,
     table: StepTable,
     noise: Noise,
     observed: Option<Observed>,
@@ -34,7 +33,6 @@ pub struct BurnChains {
     classes: Vec<Option<usize>>,
     /// Classifier-free guidance towards these classes.
     guidance_scale: GuidanceScale,
-    guides: Vec<Arc<dyn Guide>>,
     /// The step whose noise was drawn last.
     last_noise: u32,
     /// The number of steps done.
@@ -49,77 +47,58 @@ pub struct BurnChains {
 }
 
 impl BurnChains {
-    /// Chains at the start of a step table, on the device that the network is on.
+    /// Chains at the start of a step table.
     ///
     /// `chains` are the numbers of the chains: chain 7 is the same whether it runs alone or in a
     /// batch from 0 to 100.
+    ///
+    /// # Errors
+    /// [`BackendError::Chains`] if there are none or a number is too large.
     pub fn new(
-        network: Network,
-        image_shape: ImageShape,
+        model: &BurnModel,
         table: StepTable,
         seed: u64,
         chains: Range<usize>,
-        device: &Device,
-    ) -> Self {
-        Self::begin(network, image_shape, table, &Conditioning::default(), seed, chains, device)
+    ) -> Result<Self, BackendError> {
+        Self::conditioned(model, table, &Conditioning::default(), seed, chains)
     }
 
     /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// [`ConditioningError`] says what does not fit the model's images.
+    /// As [`Self::new`], and if the conditioning does not fit the network's images or classes.
     pub fn conditioned(
-        network: Network,
-        image_shape: ImageShape,
+        model: &BurnModel,
         table: StepTable,
         conditioning: &Conditioning,
         seed: u64,
         chains: Range<usize>,
-        device: &Device,
-    ) -> Result<Self, ConditioningError> {
-        conditioning.check_shape(image_shape)?;
+    ) -> Result<Self, BackendError> {
+        let BurnModel { network, image_shape, device, .. } = model;
+        BackendError::check_chains(&chains)?;
+        conditioning.check_shape(*image_shape)?;
         conditioning.check_classes(network.classes())?;
-        Ok(Self::begin(network, image_shape, table, conditioning, seed, chains, device))
-    }
-
-    /// As [`Self::conditioned`], with a conditioning that fits.
-    fn begin(
-        network: Network,
-        image_shape: ImageShape,
-        table: StepTable,
-        conditioning: &Conditioning,
-        seed: u64,
-        chains: Range<usize>,
-        device: &Device,
-    ) -> Self {
         let (classes, guidance_scale) = match &conditioning.classes {
             Some(asked) => (chains.clone().map(|k| asked.of(k)).collect(), asked.guidance_scale),
             None => (vec![None], GuidanceScale::NONE),
         };
-        let noise = Noise::new(seed, conditioning, image_shape, chains, device);
+        let noise = Noise::new(seed, conditioning, *image_shape, chains, device);
         let observed = conditioning.observation.as_ref().map(|o| Observed::new(o, device));
         let mut chains = Self {
             x: noise.start(table.start),
-            network,
+            model: model.clone(),
             table,
             noise,
             observed,
             classes,
             guidance_scale,
-            guides: Vec::new(),
             last_noise: StepTable::START,
             done: 0,
             previous: None,
             denoised: Vec::new(),
         };
         chains.observe();
-        chains
-    }
-
-    /// Adds a guide, which contributes to the network's score.
-    pub fn guided(mut self, guide: Arc<dyn Guide>) -> Self {
-        self.guides.push(guide);
-        self
+        Ok(chains)
     }
 
     /// Submits one step; false once the step table is over.
@@ -171,26 +150,27 @@ impl BurnChains {
 
     /// s(x, σ | c) with its guidance, plus what the guides add.
     fn score(&self, sigma: f32) -> Tensor<4> {
+        let BurnModel { network, guides, .. } = &self.model;
         let x = || self.x.clone();
-        let parts = self.guidance_scale.split(self.network.guidance_max());
+        let parts = self.guidance_scale.split(network.guidance_max());
         let [input, guidance] = parts.map(|scale| scale.at(sigma));
         let with_guidance = |&class| ClassInput { class, guidance: input };
         let classes: Vec<ClassInput> = self.classes.iter().map(with_guidance).collect();
-        let first = self.network.conditional_score(x(), &[sigma], &classes);
+        let first = network.conditional_score(x(), &[sigma], &classes);
         let mut score = first.clone();
         if guidance != 1.0 {
-            let unconditional = self.network.score(x(), &[sigma]);
+            let unconditional = network.score(x(), &[sigma]);
             score = first.clone() + (first.clone() - unconditional) * (guidance - 1.0);
         }
-        if self.guides.is_empty() {
+        if guides.is_empty() {
             return score;
         }
         // Guides add to the network's own score, so that two kinds of guidance do not multiply.
         let own = match input {
             1.0 => first,
-            _ => self.network.class_score(x(), &[sigma], &self.classes),
+            _ => network.class_score(x(), &[sigma], &self.classes),
         };
-        let pulls = self.guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &own));
+        let pulls = guides.iter().map(|guide| guide.pull(&self.x, sigma, &self.classes, &own));
         pulls.fold(score, |sum, pull| sum + pull)
     }
 
@@ -209,6 +189,22 @@ impl BurnChains {
             (View::Denoised, Some(step)) => x + self.score(step.sigma) * (step.sigma * step.sigma),
             (View::Noisy, _) | (View::Denoised, None) => x,
         }
+    }
+}
+
+impl ChainSource for BurnModel {
+    fn image_shape(&self) -> ImageShape {
+        self.image_shape
+    }
+
+    fn chains(
+        &self,
+        table: StepTable,
+        conditioning: &Conditioning,
+        seed: u64,
+        numbers: Range<usize>,
+    ) -> Result<Box<dyn Chains>, BackendError> {
+        Ok(Box::new(BurnChains::conditioned(self, table, conditioning, seed, numbers)?))
     }
 }
 

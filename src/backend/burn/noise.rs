@@ -20,7 +20,7 @@ pub struct Noise {
 }
 
 impl Noise {
-    /// The noise of the given chains, with a conditioning that has been checked.
+    /// The noise of the given chains, whose numbers and conditioning have been checked.
     pub fn new(
         seed: u64,
         conditioning: &Conditioning,

@@ -174,7 +174,7 @@ impl Units {
 }
 
 /// A refinement (Lin et al. 2016, figure 3): brings a stage and the next coarser refinement to the
-/// same shape, adds them, and lets every position see a wide neighborhood.
+/// same shape, adds them, and makes every position depend on a wide neighborhood.
 #[derive(Module, Debug)]
 pub struct Refinement {
     /// For the stage, and for the coarser refinement if there is one.

@@ -20,7 +20,7 @@ pub struct RefineNetDescription {
     pub depth: Depth,
     /// Channels at full resolution, `ngf` in the published code (64 for MNIST, 128 for CIFAR-10).
     pub ngf: usize,
-    /// The noise levels that it is trained on. NCSN knows no others.
+    /// The noise levels that it is trained on. NCSN is conditioned on their numbers.
     #[serde(rename = "ladder")]
     pub schedule: NoiseSchedule,
 }
@@ -32,8 +32,8 @@ pub enum Variant {
     /// NCSN (Song & Ermon 2019, appendix A): every normalization has a row of scales and shifts for
     /// each level, refinements normalize too, and residual pooling averages.
     Ncsn,
-    /// NCSNv2 (Song & Ermon 2020, section 3.3 and appendix B): the network does not see σ, its
-    /// output is divided by σ; refinements do not normalize, and residual pooling takes maxima.
+    /// NCSNv2 (Song & Ermon 2020, section 3.3 and appendix B): the network is not conditioned on σ,
+    /// its output is divided by σ; refinements do not normalize, and residual pooling takes maxima.
     Ncsnv2,
 }
 
@@ -180,9 +180,9 @@ impl RefineNetDescription {
 
     /// What the network does at σ > 0.
     ///
-    /// NCSN knows only its noise schedule. At another σ it uses the level σᵢ that is nearest in log
-    /// σ and keeps its denoised image, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler with
-    /// a finer noise schedule stays sound.
+    /// NCSN is defined at its own noise levels only. At another σ it uses the level σᵢ that is nearest
+    /// in log σ and keeps its denoised image, `x + σ² s(x, σ) = x + σᵢ² s(x, σᵢ)`, so that a sampler
+    /// with a finer noise schedule stays sound.
     pub fn at(&self, sigma: f32) -> AtSigma {
         match self.variant {
             Variant::Ncsn => {

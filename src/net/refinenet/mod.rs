@@ -8,9 +8,10 @@
 //! ```
 //!
 //! A stage is two residual blocks. The first halving is the only one in the standard depth: after
-//! it, convolutions are dilated to see further at the same resolution. NCSN tells every
-//! normalization the index of the noise level. NCSNv2 does not know σ at all and divides its output
-//! by it, since the norm of a trained score goes with 1/σ. [`description`] is plain data.
+//! it, convolutions are dilated, which gives them a wider view at the same resolution. In NCSN every
+//! normalization is conditioned on the index of the noise level. NCSNv2 is not conditioned on σ at
+//! all; its output is divided by σ, since the norm of a trained score goes with 1/σ. [`description`]
+//! is plain data.
 
 pub mod description;
 

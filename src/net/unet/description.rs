@@ -25,7 +25,7 @@ pub struct UNetDescription {
     pub groups: usize,
     /// The size of σ's embedding.
     pub embedding: usize,
-    /// The number of classes that images can be asked for by; 0 for an unconditional network.
+    /// The number of classes that it is conditioned on; 0 for an unconditional network.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub classes: usize,
     /// The largest scale w of classifier-free guidance that the network takes as an input; 0 if it

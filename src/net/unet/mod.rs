@@ -9,11 +9,11 @@
 //!
 //! Three choices keep it cheap on a phone and on a CPU. Pixels are folded into patches, so that
 //! nothing wide runs at full resolution: a 3 × 3 convolution of 64 channels at 14 × 14 costs the
-//! same as one of 32 channels at 28 × 28, has four times the weights and sees twice as far.
+//! same as one of 32 channels at 28 × 28, has four times the weights and reaches twice as far.
 //! Resolutions change by folding too, with a 1 × 1 convolution. And attention is used only where
-//! the grid is coarse, where it sees the whole image at little cost.
+//! the grid is coarse, where it covers the whole image at little cost.
 //!
-//! Images of classes are asked for by a row that is added to σ's embedding (Dhariwal & Nichol 2021,
+//! It is conditioned on a class by a row that is added to σ's embedding (Dhariwal & Nichol 2021,
 //! section 3.1; the last row stands for no class, Ho & Salimans 2022).
 //! [`crate::net::ClassInput`] says how the scale of guidance can be an input, too.
 //!

@@ -13,3 +13,6 @@ pub struct Array {
 
 /// Every tensor of a network under its name, such as `down.0.blocks.0.conv1.weight`.
 pub type Weights = BTreeMap<String, Array>;
+
+/// The tensor with a row for each class, and a last one for no class.
+pub(super) const ROWS: &str = "embedding.classes";

@@ -1,11 +1,8 @@
 //! The rows of a class embedding when a run starts from a model with other classes.
 
-use super::array::{Array, Weights};
+use super::array::{Array, ROWS, Weights};
 
-/// The tensor that holds them.
-pub(super) const ROWS: &str = "embedding.classes";
-
-/// The row of no class, which is the last; `None` if the network is told no classes.
+/// The row of no class, which is the last; `None` if the network is conditioned on no classes.
 pub fn row_of_no_class(weights: &Weights) -> Option<&[f32]> {
     let Array { shape, values } = weights.get(ROWS)?;
     values.rchunks_exact(shape.last().copied().unwrap_or(1).max(1)).next()

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::array::{Array, Weights};
-use super::class_rows::ROWS;
+use super::array::{Array, ROWS, Weights};
 use crate::net::Architecture;
 
 /// The name of a tensor because of which weights are not those of a network: it is missing, unknown
 /// or of another shape. `None` if all fit. Rows of classes may be missing, as in a model that had no
-/// classes: see [`super::carry_over`].
+/// classes; they then begin at 0, which changes nothing.
 pub fn misfit(architecture: &Architecture, weights: &Weights) -> Option<String> {
     let expected: BTreeMap<String, Vec<usize>> = architecture.tensors().into_iter().collect();
     let fits = |name: &str, expected: &[usize]| match weights.get(name) {
@@ -22,7 +21,7 @@ pub fn misfit(architecture: &Architecture, weights: &Weights) -> Option<String> 
     wrong.or_else(unknown).cloned()
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "training"))]
 mod tests {
     use super::super::initial;
     use super::*;

@@ -9,7 +9,6 @@ mod class_rows;
 mod flat;
 #[cfg(feature = "training")]
 mod initial;
-#[cfg(feature = "training")]
 mod misfit;
 #[cfg(feature = "burn")]
 mod module;
@@ -23,7 +22,8 @@ pub use class_rows::{carry_over, row_of_no_class};
 pub use flat::{flat, unflat};
 #[cfg(feature = "training")]
 pub use initial::initial;
-#[cfg(feature = "training")]
 pub use misfit::misfit;
 #[cfg(feature = "burn")]
-pub use module::{apply, collect, names};
+pub(crate) use module::apply;
+#[cfg(feature = "burn")]
+pub use module::{collect, names};

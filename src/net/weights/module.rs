@@ -24,8 +24,8 @@ pub fn names<M: Module>(module: &M) -> Vec<String> {
 
 /// Puts tensors into a module, by name, on the given device.
 ///
-/// Tensors that the module lacks are ignored, and parameters without a tensor keep their values:
-/// [`crate::model_file`] has already checked names and shapes.
+/// Tensors that the module lacks are ignored, and parameters without a tensor keep their values: the
+/// caller has checked names and shapes, as [`super::misfit()`] does.
 pub fn apply<M: Module>(module: M, weights: Weights, device: &Device) -> M {
     module.map(&mut Applier { path: Path::default(), weights, device: device.clone() })
 }

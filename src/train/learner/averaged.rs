@@ -1,14 +1,10 @@
 //! The averaged network of a run, for evaluations between steps.
 
-use std::ops::Range;
-
 use burn::tensor::Device;
 use pollster::block_on;
 
-use crate::backend::fused::{self, FusedChains};
-use crate::backend::{BackendError, BurnChains, Chains};
+use crate::backend::{BurnModel, ChainSource, fused};
 use crate::net::{ImageShape, Network, layers};
-use crate::sample::{Conditioning, StepTable};
 use crate::train::error::TrainError;
 
 /// The averaged network, ready to run.
@@ -46,31 +42,11 @@ impl Averaged {
         }
     }
 
-    /// Chains of this network.
-    ///
-    /// # Errors
-    /// [`BackendError`] if the device fails.
-    pub fn chains(
-        &self,
-        shape: ImageShape,
-        table: StepTable,
-        conditioning: &Conditioning,
-        seed: u64,
-        chains: Range<usize>,
-    ) -> Result<Box<dyn Chains>, BackendError> {
-        Ok(match self {
-            Self::Burn(network, device) => Box::new(BurnChains::conditioned(
-                Network::clone(network),
-                shape,
-                table,
-                conditioning,
-                seed,
-                chains,
-                device,
-            )?),
-            Self::Fused(network) => {
-                Box::new(FusedChains::conditioned(network, table, conditioning, seed, chains)?)
-            }
-        })
+    /// What makes chains of it; its images have this shape.
+    pub fn into_source(self, shape: ImageShape) -> Box<dyn ChainSource> {
+        match self {
+            Self::Burn(network, _) => Box::new(BurnModel::new(*network, shape)),
+            Self::Fused(network) => Box::new(network),
+        }
     }
 }

@@ -2,20 +2,18 @@
 
 use std::ops::Range;
 
-use ::burn::module::Module;
 use ::burn::tensor::Device;
 use wasm_bindgen::JsError;
 
 use super::interface::{Backend, not_loaded};
-use crate::backend::{BurnChains, Chains};
+use crate::backend::{BurnModel, ChainSource, Chains};
 use crate::model_file::ModelFile;
-use crate::net::{ImageShape, Network};
 use crate::sample::{Conditioning, StepTable};
 
 /// A Burn device, and a network on it once its weights are there.
 pub(super) struct Burn {
     device: Device,
-    network: Option<(Network, ImageShape)>,
+    model: Option<BurnModel>,
 }
 
 /// The WebGPU device. Burn can be given one only once per page; all engines share it.
@@ -38,14 +36,14 @@ pub(super) async fn gpu() -> Result<Device, JsError> {
 
 impl Burn {
     pub(super) fn on(device: Device) -> Self {
-        Self { device, network: None }
+        Self { device, model: None }
     }
 }
 
 impl Backend for Burn {
     fn load(&mut self, ModelFile { card, weights }: &ModelFile) -> Result<(), JsError> {
-        let network = Network::with_weights(&card.architecture, weights.clone(), &self.device)?;
-        self.network = Some((network.no_grad(), card.architecture.image_shape()));
+        let (architecture, weights) = (&card.architecture, weights.clone());
+        self.model = Some(BurnModel::with_weights(architecture, weights, &self.device)?);
         Ok(())
     }
 
@@ -56,15 +54,7 @@ impl Backend for Burn {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Box<dyn Chains>, JsError> {
-        let (network, image_shape) = self.network.clone().ok_or_else(not_loaded)?;
-        Ok(Box::new(BurnChains::conditioned(
-            network,
-            image_shape,
-            table,
-            conditioning,
-            seed,
-            numbers,
-            &self.device,
-        )?))
+        let model = self.model.as_ref().ok_or_else(not_loaded)?;
+        Ok(model.chains(table, conditioning, seed, numbers)?)
     }
 }

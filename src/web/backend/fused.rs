@@ -8,10 +8,10 @@ use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
 use super::interface::{Backend, Tuning, not_loaded};
-use crate::backend::Chains;
 use crate::backend::fused::{
-    Compiler, FusedChains, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
+    Compiler, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
 };
+use crate::backend::{ChainSource, Chains};
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::sample::{Conditioning, StepTable};
@@ -87,8 +87,7 @@ impl Backend for Fused {
         seed: u64,
         numbers: Range<usize>,
     ) -> Result<Box<dyn Chains>, JsError> {
-        let network = self.network()?.borrow();
-        Ok(Box::new(FusedChains::conditioned(&network, table, conditioning, seed, numbers)?))
+        Ok(self.network()?.borrow().chains(table, conditioning, seed, numbers)?)
     }
 
     fn precompile(&self, architecture: &Architecture) -> Result<Precompile, JsError> {

@@ -1,4 +1,7 @@
 //! What the page asks of a backend.
+//!
+//! It is more than a [`ChainSource`](crate::backend::ChainSource), which each keeps inside: a page has
+//! a device before the weights arrive, and a network that tuning or another model replaces later.
 
 #[cfg(feature = "fused")]
 use std::future::ready;

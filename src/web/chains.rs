@@ -12,15 +12,15 @@ use super::convert::{to_js, view_from_js};
 #[cfg(feature = "fused")]
 use super::screen::Screen;
 use super::verify::Expected;
-use crate::backend::{Chains, View, advance_to};
+use crate::backend::{self, View, advance_to};
 use crate::net::ImageShape;
 use crate::pixel::byte;
 
-/// Chains in progress on a device.
+/// A batch of chains in progress on a device.
 #[wasm_bindgen]
-pub struct Chain {
+pub struct Chains {
     /// Borrowed while a call waits for the device.
-    chains: RefCell<Box<dyn Chains>>,
+    chains: RefCell<Box<dyn backend::Chains>>,
     /// Their progress after the last steps, readable while more are taken.
     progress: Cell<Progress>,
     image_shape: ImageShape,
@@ -41,7 +41,7 @@ struct Progress {
 }
 
 impl Progress {
-    fn of(chains: &dyn Chains, levels: usize) -> Self {
+    fn of(chains: &dyn backend::Chains, levels: usize) -> Self {
         let steps = &chains.step_table().steps;
         let step = chains.next().or(steps.last().copied());
         Self {
@@ -55,10 +55,10 @@ impl Progress {
     }
 }
 
-impl Chain {
+impl Chains {
     /// Chains at their start.
     pub(super) fn new(
-        chains: Box<dyn Chains>,
+        chains: Box<dyn backend::Chains>,
         levels: usize,
         image_shape: ImageShape,
         expected: Expected,
@@ -76,7 +76,7 @@ impl Chain {
 }
 
 #[wasm_bindgen]
-impl Chain {
+impl Chains {
     /// The progress of the chains. Cheap: it does not involve the device, and may be called while
     /// another call waits for it.
     ///
@@ -121,7 +121,7 @@ impl Chain {
     /// values. With both views, σ s(x̃, σ) = (D(x̃, σ) − x̃) / σ is the score in units of 1/σ.
     ///
     /// # Errors
-    /// As [`Chain::pixels`].
+    /// As [`Chains::pixels`].
     #[expect(clippy::await_holding_refcell_ref, reason = "`turn` lets in one caller at a time")]
     pub async fn values(
         &self,
@@ -170,7 +170,7 @@ impl Chain {
     }
 
     /// Lets one call at a time wait for the device.
-    fn turn(&self) -> Result<RefMut<'_, Box<dyn Chains>>, JsError> {
+    fn turn(&self) -> Result<RefMut<'_, Box<dyn backend::Chains>>, JsError> {
         let waits = |_| JsError::new("await the last call on this chain before the next");
         self.chains.try_borrow_mut().map_err(waits)
     }
