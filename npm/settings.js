@@ -1,6 +1,6 @@
 // @ts-check
 /** From what a caller asks for to a sampler's settings. */
-import { settingsFor as suited } from "../www/settings/suited.js";
+import { settingsFor as suitedTo } from "../www/settings/suited.js";
 import { NcsnError, fromWasm } from "./errors.js";
 
 /** The most levels that a schedule may have: `NoiseSchedule::MAX_LEVELS`. */
@@ -9,22 +9,55 @@ const MOST_LEVELS = 100_000;
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {(settings: SamplerSettings) => Float32Array} Schedule σ of every step; throws if settings are impossible */
+/** @typedef {Parameters<typeof suitedTo>[2]} Suiting what knows which settings suit a sampler */
 
 /**
  * @param {Pick<import("./types.js").SampleOptions, "sampler" | "steps" | "settings">} options
- * @param {Card} card @param {import("../www/types.js").SamplerParameters} parameters @param {Schedule} schedule
+ * @param {Card} card @param {Suiting} model @param {Schedule} schedule
  * @returns {{ settings: SamplerSettings, sigmas: Float32Array }}
  * @throws {NcsnError}
  */
-export function settingsFor({ sampler, steps, settings: more }, card, parameters, schedule) {
-  const name = sampler ?? more?.sampler ?? card.sampler.sampler;
-  let settings = { ...suited(name, card, parameters), ...more, sampler: name };
-  if (steps !== undefined) settings = withSteps(settings, steps, schedule);
+export function settingsFor({ sampler, steps, settings: more }, card, model, schedule) {
+  const given = Object.entries(more ?? {}).filter(([, value]) => value !== undefined);
+  const wanted = /** @type {Partial<SamplerSettings>} */ (Object.fromEntries(given));
+  const name = sampler ?? wanted.sampler ?? card.sampler.sampler;
+  /** @type {SamplerSettings | undefined} */ let suited;
   try {
+    suited = suitedTo(name, card, model);
+    let settings = { ...suited, ...wanted, sampler: name };
+    if (steps !== undefined) settings = withSteps(settings, steps, schedule);
     return { settings, sigmas: schedule(settings) };
   } catch (error) {
-    throw fromWasm(error, "bad-option");
+    const known = fromWasm(error, "bad-option");
+    if (known.code !== "bad-option") throw known;
+    throw suited ? (faultIn(wanted, suited, schedule) ?? known) : named("sampler", error);
   }
+}
+
+/**
+ * What is wrong with a setting that is impossible by itself. What may also be impossible is how some go together.
+ * @param {object} wanted @param {SamplerSettings} suited @param {Schedule} schedule
+ */
+function faultIn(wanted, suited, schedule) {
+  const fault = (/** @type {object} */ changes) => {
+    try {
+      schedule({ ...suited, ...changes });
+    } catch (error) {
+      return error;
+    }
+  };
+  if (fault({})) return undefined;
+  for (const [name, value] of Object.entries(wanted)) {
+    const found = name !== "sampler" && fault({ [name]: value });
+    if (found) return named(name, found);
+  }
+}
+
+/** An error that names an option. Those about a value's type do not. @param {string} name @param {unknown} error */
+function named(name, error) {
+  const { message } = fromWasm(error, "bad-option");
+  const text = message.includes(name) ? message : `${name}: ${message}`;
+  return new NcsnError("bad-option", text, error);
 }
 
 /**

@@ -6,24 +6,45 @@
 //! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` towards
 //! the images that it may have come from.
 //!
-//! From the lowest layer up:
+//! Where is what:
 //!
-//! | module | contents |
+//! | for | see |
 //! |---|---|
-//! | [`noise`] | the noise schedule σ₁ > … > σ_L, the rules that choose it, and perturbation |
-//! | [`random`] | the counter-based generator that makes a seed mean the same image everywhere |
-//! | [`score`] | the traits of anything that has a score |
-//! | [`pixel`] | pixels as bytes and as values, colors as gray |
-//! | [`net`] | networks: a description as plain data, and its Burn module |
-//! | [`sample`] | samplers, each a function that returns a step table, and what conditions and guides chains |
-//! | [`loss`] | denoising score matching |
-//! | [`recipe`] | what each step of a training run draws and does |
-//! | [`likelihood`] | how probable images are under a model, by the probability flow |
-//! | [`toy`] | densities whose score is known exactly |
-//! | [`backend`] | chains under way: one trait, and the backends that run step tables |
-//! | [`model_file`] | one `.safetensors` file is a whole model |
-//! | `data`, `hub`, `download`, `grid`, `train`, `classifier`, `eval`, `import`, `onnx`, `cli` | native only: images from disk, models on the Hugging Face hub, downloads, grids of images as PNG, the trainer and its loop, classifiers, the quality of samples, published weights, models for other runtimes, the two binaries |
-//! | `web` | wasm only: the interface for JavaScript |
+//! | a noise schedule | [`noise::NoiseSchedule`] |
+//! | a sampler's algorithm | a function of [`sample`], such as [`sample::edm::heun`] |
+//! | a sampler's settings, and the steps that they make | [`sample::Settings`], [`sample::StepTable`] |
+//! | a model file | [`model_file::ModelFile`] |
+//! | sampling from a network | [`backend::BurnChains`] on any Burn device, [`backend::fused::FusedChains`] on a GPU |
+//! | the WGSL kernels | [`backend::fused`] |
+//! | training, step by step | [`train::Trainer`] |
+//! | training with reports, samples and checkpoints | [`train::Session`] |
+//! | the Fréchet distance, which is FID in the features of Inception | [`eval::frechet_distance`] |
+//!
+//! From the lowest layer up, with the feature that a module needs, if it needs one:
+//!
+//! | module | contents | feature |
+//! |---|---|---|
+//! | [`noise`] | the noise schedule σ₁ > … > σ_L, the rules that choose it, and perturbation | |
+//! | [`random`] | the counter-based generator that makes a seed mean the same image everywhere | |
+//! | [`score`] | the traits of anything that has a score | |
+//! | [`pixel`] | pixels as bytes and as values, colors as gray | |
+//! | [`net`] | networks: a description as plain data, and its Burn module | its modules `burn` |
+//! | [`sample`] | samplers, each a function that returns a step table, and what conditions and guides chains | guides `burn` |
+//! | [`loss`] | denoising score matching | the loss itself `burn` |
+//! | [`recipe`] | what each step of a training run draws and does | |
+//! | [`likelihood`] | how probable images are under a model, by the probability flow | of a network `cli` |
+//! | [`toy`] | densities whose score is known exactly | |
+//! | [`backend`] | chains under way: one trait, and the backends that run step tables | `burn`, `fused` |
+//! | [`model_file`] | one `.safetensors` file is a whole model | |
+//! | [`onnx`] | models for other runtimes | `onnx` |
+//! | [`data`] | images from disk, from archives and arrays | `cli` |
+//! | [`hub`], [`download`] | models on the Hugging Face hub; files from the web | `cli` |
+//! | [`grid`] | grids of images as PNG | `cli` |
+//! | [`import`] | published weights | `cli` |
+//! | [`classifier`] | classifiers, which judge and guide | `cli` |
+//! | [`train`] | the trainer and its loop | `cli` |
+//! | [`eval`] | the quality of samples | `cli` |
+//! | `web` | the interface for JavaScript | wasm only |
 //!
 //! | feature | adds |
 //! |---|---|
@@ -31,11 +52,12 @@
 //! | `burn` | the Burn modules: training, and the reference backend |
 //! | `fused` | the backend of WGSL kernels |
 //! | `training` | training by these kernels |
+//! | `onnx` | models for other runtimes, natively |
 //! | `cuda`, `vulkan`, `metal`, `libtorch` | Burn devices besides the CPU |
 //! | `mpi` | training shared by processes; needs an MPI and libclang |
 //! | `reference`, `cpu` | engines that the page fetches when they are asked for |
 //!
-//! # Sampling, in ten lines
+//! # Sampling a known density
 //!
 //! The samplers need no network and no GPU: they run on anything that has a score. Here it is a
 //! mixture of two Gaussians in the plane, of weights ⅕ and ⅘.
@@ -57,9 +79,34 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Images come from a [`model_file::ModelFile`]: [`backend::BurnChains`] runs the same step table
-//! on Burn, [`backend::fused::FusedChains`] on the GPU. `examples/train.rs` makes such a file from
-//! a folder of images, `examples/sample.rs` draws images with it.
+//! # Images from a model
+//!
+//! A [`model_file::ModelFile`] has a network's weights and a card, which recommends settings. On a GPU
+//! [`backend::fused::FusedChains`] take the place of [`backend::BurnChains`].
+//!
+//! ```no_run
+//! # #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+//! # fn sample() -> Result<(), Box<dyn std::error::Error>> {
+//! use burn::tensor::Device;
+//! use ncsn::backend::{BurnChains, BurnModel, ChainSource, Chains, View, advance_to};
+//! use ncsn::{grid, model_file::ModelFile, pixel};
+//! use pollster::block_on;
+//!
+//! let ModelFile { card, weights } = ModelFile::read(&std::fs::read("model.safetensors")?)?;
+//! let network = BurnModel::with_weights(&card.architecture, weights, &Device::flex())?;
+//! // All steps of the recommended sampler, then sixteen chains of seed 1 at their start.
+//! let table = card.step_table(&card.sampler, None)?;
+//! let mut chains = BurnChains::new(&network, table, 1, 0..16)?;
+//! block_on(advance_to(&mut chains, usize::MAX, |_| ()))?;
+//! let pixels = block_on(chains.read(View::Noisy))?;
+//! let png = grid::encode_png(&pixel::bytes(&pixels), network.image_shape(), None)?;
+//! std::fs::write("samples.png", png)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `examples/sample.rs` is this as a program, and `examples/train.rs` makes such a file from a folder
+//! of images.
 
 #![warn(missing_docs)]
 
@@ -80,7 +127,9 @@ mod words;
 
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod classifier;
+// Public for the two programs alone.
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
+#[doc(hidden)]
 pub mod cli;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod data;
@@ -101,7 +150,7 @@ pub mod grid;
 pub mod hub;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub mod import;
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "onnx", not(target_family = "wasm")))]
 pub mod onnx;
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 mod pickle;

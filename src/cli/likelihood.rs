@@ -11,10 +11,11 @@ use super::print::ensure_delivered;
 use super::{device, model, progress};
 use crate::likelihood::{NetworkDivergence, Trace, bits_per_dimension, log_density};
 use crate::noise::NoiseSchedule;
+use crate::noise::karras::karras_sigmas;
 use crate::pixel::dequantized;
 use crate::random::Key;
 use crate::random::streams::GRAY_LEVEL_STEP;
-use crate::sample::edm;
+use crate::sample::parameters::DEFAULTS;
 use crate::words::count;
 
 /// Measure how likely a model finds held-out images, in bits per dimension.
@@ -79,7 +80,7 @@ pub(super) fn run(arguments: &Likelihood) -> anyhow::Result<()> {
     let sigma_min = arguments.sigma_min.unwrap_or(schedule.sigma_min);
     let schedule = NoiseSchedule { sigma_min, levels: arguments.levels, ..schedule };
     schedule.check()?;
-    let sigmas = edm::karras_sigmas(&schedule, 7.0);
+    let sigmas = karras_sigmas(&schedule, DEFAULTS.rho);
     let mean = model.card.start_mean();
     let device = device::parse(&arguments.device)?;
     let network = NetworkDivergence::new(&model.card.architecture, model.weights, &device)?;

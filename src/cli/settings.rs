@@ -96,8 +96,8 @@ impl SettingArgs {
         if sampler == recommended.sampler {
             return Ok(self.change(recommended));
         }
-        // One sampler's choices, such as a short noise schedule or its ε, do not suit another.
         let settings = self.change(usual.for_sampler(sampler));
+        // The step size follows from the levels, which other flags may have changed.
         Ok(if self.step_lr.is_none() { settings.with_step_by_rule() } else { settings })
     }
 

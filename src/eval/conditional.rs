@@ -26,7 +26,7 @@ pub struct Conditional {
 /// `classes`, and the N labels `asked` for.
 ///
 /// # Panics
-/// If there are not as many labels as samples.
+/// If there are not as many labels as samples, or there are no classes.
 pub fn class_accuracy(probabilities: &[f32], classes: usize, asked: &[u8]) -> f64 {
     let predicted = likeliest(probabilities, classes);
     assert_eq!(predicted.len(), asked.len(), "a label for each sample");
@@ -39,7 +39,7 @@ pub fn class_accuracy(probabilities: &[f32], classes: usize, asked: &[u8]) -> f6
 /// to `classes` − 1; `None` for classes of fewer than two points on either side.
 ///
 /// # Panics
-/// If there are not as many labels as points.
+/// If there are not as many labels as points, or the two sets are of different dimensions.
 pub fn frechet_of_classes(
     [samples, reference]: [&Points; 2],
     [asked, labels]: [&[u8]; 2],

@@ -1,8 +1,8 @@
 //! Images with the defects of poor samples: shapes that are warped, and several images in one.
 //!
-//! A network that tells these from intact images must see what intact ones look like. It is given
-//! nothing else to tell them by: all images, with defects and without, are slightly blurred and noisy
-//! to random degrees, since warping blurs, too.
+//! A network that distinguishes these from intact images must represent what intact ones look like,
+//! since nothing else distinguishes them: all images, with defects and without, are slightly blurred
+//! and noisy to random degrees, since warping blurs, too.
 
 use crate::net::ImageShape;
 use crate::random::Key;

@@ -48,7 +48,10 @@ impl Covariance {
 }
 
 impl Gaussian {
-    /// The Gaussian of at least two points.
+    /// The Gaussian of at least two points, N × d: one point has no spread.
+    ///
+    /// # Panics
+    /// If the points have no coordinates.
     pub fn of(points: &Points) -> Self {
         let (n, d) = (points.len(), points.dimension);
         let values = points.values.iter().map(|&value| f64::from(value));
@@ -67,7 +70,10 @@ impl Gaussian {
 }
 
 /// The square of the Wasserstein-2 distance between two Gaussians: `‖μ − μ'‖² + tr(Σ + Σ' − 2 (Σ
-/// Σ')^½)`.
+/// Σ')^½)`, at least 0.
+///
+/// # Panics
+/// If they are of different dimensions, or one of them is that of no points.
 pub fn frechet_distance(a: &Gaussian, b: &Gaussian) -> f64 {
     distance(a, b, &b.covariance.factor())
 }
@@ -92,9 +98,16 @@ fn distance(a: &Gaussian, b: &Gaussian, factor: &DMatrix<f64>) -> f64 {
     (apart + a.covariance.trace() + b.covariance.trace() - 2.0 * shared).max(0.0)
 }
 
-/// The standard error of the distance between samples and a fixed reference, which tells how much
-/// of it is due to the seed: the jackknife, leaving out a twentieth of the samples at a time (Efron
+/// The standard error of the distance between samples and a fixed reference, which is how much of it
+/// is due to the seed: the jackknife, leaving out a twentieth of the samples at a time (Efron
 /// & Stein 1981).
+///
+/// The samples must be in random order. Part k is every twentieth sample, from the k-th on, so classes
+/// that come in turns, for one, would make parts that differ by more than chance.
+///
+/// # Panics
+/// If there is a single sample, or it is of another dimension than the reference. Without samples the
+/// error is NaN.
 pub fn frechet_error(samples: &Points, reference: &Gaussian) -> f64 {
     const PARTS: usize = 20;
     let parts = PARTS.min(samples.len());
@@ -180,7 +193,7 @@ mod tests {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let center = mean(&distances);
         let squares: Vec<f64> = distances.iter().map(|d| (d - center).powi(2)).collect();
-        let (told, seen) = (mean(&errors), mean(&squares).sqrt());
-        assert!((told / seen - 1.0).abs() < 0.2, "{told} for {seen}");
+        let (estimated, true_error) = (mean(&errors), mean(&squares).sqrt());
+        assert!((estimated / true_error - 1.0).abs() < 0.2, "{estimated} for {true_error}");
     }
 }

@@ -11,7 +11,11 @@ const K: usize = 3;
 /// The fewest points for which each has that neighbor.
 pub const FEWEST: usize = K + 1;
 
-/// The squared distance of each point to its third-nearest neighbor.
+/// The squared distance of each point to its third-nearest neighbor; infinite if there are fewer points
+/// than [`FEWEST`].
+///
+/// # Panics
+/// If there are no points, or the device fails.
 pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
     let mut radii = Vec::with_capacity(points.len());
     points.squared_distances(points, device, |row, distances| {
@@ -30,7 +34,10 @@ pub fn radii(points: &Points, device: &Device) -> Vec<f32> {
 
 /// The share of `points` that lie within the radius of at least one of `others`, whose squared
 /// [`radii`] are given. For samples among images this is precision, for images among samples
-/// recall.
+/// recall. It is from 0 to 1, and NaN if there are no `points`.
+///
+/// # Panics
+/// If there are no `others`, they are of another dimension, or the device fails.
 pub fn share_within(points: &Points, others: &Points, radii: &[f32], device: &Device) -> f64 {
     let mut inside = 0;
     points.squared_distances(others, device, |_, distances| {

@@ -19,7 +19,11 @@ pub struct Mmd {
 /// The number of samples for one estimate; the result is the mean of several.
 const SUBSET: usize = 1000;
 
-/// The squared discrepancy between two sets of points.
+/// The squared discrepancy between two sets of points: the mean of estimates from random subsets of at
+/// most 1000 points, which have no points in common and are the same in every call.
+///
+/// # Panics
+/// If one of the sets has no points, they are of different dimensions, or the device fails.
 pub fn mmd(a: &Points, b: &Points, device: &Device) -> Mmd {
     let size = SUBSET.min(a.len()).min(b.len());
     let subsets = (a.len().min(b.len()) / size.max(1)).max(1);

@@ -13,7 +13,10 @@ pub struct Nearest {
     pub distance: f32,
 }
 
-/// The nearest of `others` for each point.
+/// The nearest of `others` for each point, in the order of the points.
+///
+/// # Panics
+/// If there are no `others`, they are of another dimension, or the device fails.
 pub fn nearest(points: &Points, others: &Points, device: &Device) -> Vec<Nearest> {
     let mut all = Vec::with_capacity(points.len());
     points.squared_distances(others, device, |_, distances| {

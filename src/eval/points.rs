@@ -16,6 +16,9 @@ const BLOCK: usize = 1 << 24;
 
 impl Points {
     /// The number of points.
+    ///
+    /// # Panics
+    /// If the dimension is 0.
     pub fn len(&self) -> usize {
         self.values.len() / self.dimension
     }
@@ -33,7 +36,7 @@ impl Points {
     /// Calls `visit` for each point with its squared distances to all of `others`, in order.
     ///
     /// # Panics
-    /// If there are no `others`, or they are of another dimension.
+    /// If there are no `others`, they are of another dimension, or the device fails.
     pub fn squared_distances(
         &self,
         others: &Self,

@@ -80,6 +80,9 @@ impl<'a> Reference<'a> {
     ///
     /// # Errors
     /// As [`FeatureExtractor::features`].
+    ///
+    /// # Panics
+    /// If there are no held-out images, or the device fails.
     pub fn new(
         extractor: &'a FeatureExtractor,
         train: &'a Images,
@@ -105,13 +108,14 @@ impl<'a> Reference<'a> {
 
     /// Measures images, N × C × H × W with values in \[0, 1\]. `asked` has the label of the
     /// class that each was asked to show, for [`Measured::conditional`], which is `None` without
-    /// labels, without a classifier, and if the held-out images have no classes.
+    /// labels, without a classifier, and if the held-out images have no classes. The images must be in
+    /// random order, as [`frechet_error`] needs them.
     ///
     /// # Errors
     /// As [`FeatureExtractor::features`].
     ///
     /// # Panics
-    /// If there are not as many labels as images.
+    /// If there are fewer than two images, not as many labels as images, or the device fails.
     pub fn measure(
         &self,
         pixels: &[f32],
@@ -120,9 +124,9 @@ impl<'a> Reference<'a> {
         Ok(self.measured(&self.extractor.features(pixels)?, asked))
     }
 
-    fn measured(&self, seen: &Features, asked: Option<&[u8]>) -> Measured {
+    fn measured(&self, images: &Features, asked: Option<&[u8]>) -> Measured {
         let Self { extractor, test, device, .. } = self;
-        let (features, probabilities) = (&seen.features, &seen.probabilities);
+        let (features, probabilities) = (&images.features, &images.probabilities);
         let own_radii = radii(features, device);
         let classes = extractor.classes();
         Measured {
@@ -134,16 +138,16 @@ impl<'a> Reference<'a> {
             recall: share_within(&test.features, features, &own_radii, device),
             confident: classes.map(|classes| histogram::confident(probabilities, classes)),
             classes: classes.map_or(Vec::new(), |count| histogram::shares(probabilities, count)),
-            conditional: asked.and_then(|asked| self.conditional(seen, asked)),
+            conditional: asked.and_then(|asked| self.conditional(images, asked)),
         }
     }
 
-    fn conditional(&self, seen: &Features, asked: &[u8]) -> Option<Conditional> {
+    fn conditional(&self, images: &Features, asked: &[u8]) -> Option<Conditional> {
         let (classes, labels) = (self.extractor.classes()?, self.held_out.labels.as_deref()?);
-        let both = [&seen.features, &self.test.features];
+        let both = [&images.features, &self.test.features];
         let frechet_of_class = frechet_of_classes(both, [asked, labels], classes);
         Some(Conditional {
-            class_accuracy: class_accuracy(&seen.probabilities, classes, asked),
+            class_accuracy: class_accuracy(&images.probabilities, classes, asked),
             frechet_within: mean_over_classes(&frechet_of_class),
             frechet_of_class,
         })
@@ -169,6 +173,9 @@ impl<'a> Reference<'a> {
 
     /// The training image nearest to each of the given ones, N × C × H × W with values in
     /// \[0, 1\], by the Euclidean distance of their pixels.
+    ///
+    /// # Panics
+    /// If there are no training images, or the device fails.
     pub fn nearest(&self, pixels: &[f32]) -> Vec<Nearest> {
         let points = |values| Points { dimension: self.train.shape.dimension(), values };
         nearest(&points(pixels.to_vec()), &points(values(&self.train.bytes)), &self.device)

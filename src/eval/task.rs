@@ -1,4 +1,4 @@
-//! What the classifier learns whose features judge samples.
+//! The task of the classifier in whose features samples are compared.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::net::ImageShape;
 use crate::pixel::{bytes, values};
 use crate::random::{Key, fixed_sample, permutation};
 
-/// What the classifier has learned to tell apart.
+/// What the classifier was trained to distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Task {

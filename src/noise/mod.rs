@@ -1,15 +1,22 @@
-//! Noise levels: the geometric noise schedule σ₁ > σ₂ > … > σ_L.
+//! Noise levels σ₁ > σ₂ > … > σ_L.
 //!
 //! σ₁ is so large that its noise covers the whole space, σ_L so small that noisy images are
-//! nearly clean. In between, each level is as hard as the last because the *ratio* of neighbors is
-//! constant (Song & Ermon 2019, section 4.1). [`rules`] chooses the numbers.
+//! nearly clean. In between, each level is as hard as the last if the *ratio* of neighbors is
+//! constant: the geometric schedule of NCSN (Song & Ermon 2019, section 4.1),
+//! [`NoiseSchedule::sigmas`]. [`karras`] has a grid that is denser at small σ, and [`rules`] chooses
+//! the numbers.
 
+pub mod karras;
 pub mod rules;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// A geometric noise schedule, largest first.
+/// The ends of a noise schedule, and the number of its levels.
+///
+/// Which levels lie between the ends is up to whoever goes through them: [`Self::sigmas`] are those
+/// of the geometric schedule (NCSN), [`karras::karras_sigmas`] those of a ρ-grid (EDM). Methods that
+/// speak of levels mean the geometric ones.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoiseSchedule {
     /// σ₁, in units of pixels in \[0, 1\], at most 10⁶.
@@ -61,7 +68,8 @@ impl NoiseSchedule {
         Ok(())
     }
 
-    /// σ₁, …, σ_L: `σᵢ = σ₁ (σ_L/σ₁)^((i−1)/(L−1))`. A single level is σ_L.
+    /// The levels σ₁, …, σ_L of the geometric schedule, largest first (Song & Ermon 2019, section
+    /// 4.1): `σᵢ = σ₁ (σ_L/σ₁)^((i−1)/(L−1))`. A single level is σ_L.
     pub fn sigmas(&self) -> Vec<f32> {
         (0..self.levels).map(|index| self.sigma(index)).collect()
     }
@@ -100,9 +108,9 @@ impl NoiseSchedule {
         if steps.is_finite() { (steps.round().max(0.0) as usize).min(last) } else { last }
     }
 
-    /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighboring levels; 1 for a single level.
+    /// γ = σᵢ/σᵢ₊₁, the constant ratio of neighboring levels; 1 for a single level, or none.
     pub fn ratio(&self) -> f64 {
-        if self.levels == 1 {
+        if self.levels < 2 {
             return 1.0;
         }
         let whole = f64::from(self.sigma_max) / f64::from(self.sigma_min);
@@ -140,6 +148,13 @@ mod tests {
     #[test]
     fn a_single_level_is_the_smallest() {
         assert_eq!(NoiseSchedule { levels: 1, ..SCHEDULE }.sigmas(), [0.01]);
+    }
+
+    /// Such a schedule is refused by [`NoiseSchedule::check`], but may have been made.
+    #[test]
+    fn of_no_levels_there_is_no_ratio_either() {
+        let none = NoiseSchedule { levels: 0, ..SCHEDULE };
+        assert_eq!((none.sigmas(), none.ratio(), none.nearest(1.0)), (Vec::new(), 1.0, 0));
     }
 
     #[test]

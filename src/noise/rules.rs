@@ -8,7 +8,7 @@
 
 use thiserror::Error;
 
-use super::NoiseSchedule;
+use super::{NoiseSchedule, NoiseScheduleError};
 
 /// The overlap of neighboring levels that technique 2 aims for.
 pub const OVERLAP: f64 = 0.5;
@@ -26,6 +26,9 @@ pub enum RuleError {
     /// The space is so small that all levels overlap.
     #[error("in {0} dimensions all noise levels overlap; the rule is for images")]
     Dimension(usize),
+    /// σ₁ or σ_L is not a possible noise level, or σ_L is larger than σ₁.
+    #[error(transparent)]
+    Schedule(#[from] NoiseScheduleError),
 }
 
 /// C(γ), how much two neighboring levels of ratio `γ` overlap (proposition 2, technique 2).
@@ -59,7 +62,8 @@ pub fn ratio(dimension: usize, c: f64) -> Result<f64, RuleError> {
     Ok(0.5 * (low + high))
 }
 
-/// The noise schedule from σ₁ to σ_L whose neighbors overlap by about `c` (technique 2).
+/// The noise schedule from σ₁ to σ_L whose neighbors overlap by about `c` (technique 2), in a space
+/// of `dimension` pixel values. σ are for pixels from 0 to 1.
 ///
 /// # Errors
 /// [`RuleError`] if there is none.
@@ -69,18 +73,24 @@ pub fn schedule(
     sigma_min: f32,
     c: f64,
 ) -> Result<NoiseSchedule, RuleError> {
+    // The number of levels comes from the ends, so these are checked first.
+    let ends = NoiseSchedule { sigma_max, sigma_min, levels: 1 };
+    ends.check()?;
     let ratio = ratio(dimension, c)?;
-    let steps = (f64::from(sigma_max) / f64::from(sigma_min)).ln().max(0.0) / ratio.ln();
-    Ok(NoiseSchedule { sigma_max, sigma_min, levels: steps.round() as usize + 1 })
+    let steps = (f64::from(sigma_max) / f64::from(sigma_min)).ln() / ratio.ln();
+    let schedule = NoiseSchedule { levels: (steps.round() as usize).saturating_add(1), ..ends };
+    schedule.check()?;
+    Ok(schedule)
 }
 
-/// s_T²/σᵢ², the variance that a chain has after T steps at a level, over the variance that it
+/// s_T²/σᵢ², the variance that a chain has after T ≥ 1 steps at a level, over the variance that it
 /// should have (proposition 3, equation 4).
 ///
 /// `step` is ε/σ_L², below [`MAX_STEP`]; the chain comes from the level before, which is `ratio`
 /// times as large. The data is taken to be one point.
 pub fn variance(step: f64, steps_each: usize, ratio: f64) -> f64 {
-    let left = (1.0 - step).powi(2).powf(steps_each as f64);
+    // A power by logarithms, which noise schedules use, too: `powf` would add 1 kB to the page.
+    let left = (steps_each as f64 * (1.0 - step).powi(2).ln()).exp();
     // The limit is a little above 1, because steps are finite.
     let limit = 2.0 / (2.0 - step);
     left * (ratio * ratio - limit) + limit
@@ -161,5 +171,12 @@ mod tests {
         assert_eq!(ratio(784, f64::NAN).map_err(|e| e.to_string().contains("NaN")), Err(true));
         assert_eq!(ratio(2, 0.5), Err(RuleError::Dimension(2)));
         assert_eq!(schedule(784, 0.01, 0.01, 0.5).expect("one level").levels, 1);
+        for [sigma_max, sigma_min] in [[1.0, 0.0], [f32::NAN, 0.01], [0.01, 1.0]] {
+            let refused = schedule(784, sigma_max, sigma_min, 0.5).expect_err("no noise levels");
+            assert!(matches!(refused, RuleError::Schedule(_)), "{refused}");
+        }
+        // All levels are nearly the same.
+        let refused = schedule(usize::MAX, 1e6, 1e-6, 0.5).expect_err("too many levels");
+        assert!(matches!(refused, RuleError::Schedule(NoiseScheduleError::Levels(_))), "{refused}");
     }
 }

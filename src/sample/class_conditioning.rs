@@ -9,7 +9,7 @@ use crate::random::streams::CLASS_STEP;
 
 /// The classes of the chains, with classifier-free guidance.
 ///
-/// A class-conditional network knows the score `s(x, σ | c)` of the images of a class, and the
+/// A class-conditional network has the score `s(x, σ | c)` of the images of a class, and the
 /// score `s(x, σ)` of all images. Chains follow `s(x, σ | c) + (w − 1) (s(x, σ | c) − s(x, σ))`,
 /// which for w > 1 leads to images that are more typical of their class and vary less (Ho &
 /// Salimans, *Classifier-Free Diffusion Guidance*, 2022, equation 6, whose w is smaller by 1).

@@ -1,18 +1,9 @@
 //! Sampling from consistency models, networks whose denoiser leads to the end of the probability
 //! flow in one evaluation (Song et al., *Consistency Models*, 2023).
 
-use super::edm::karras_sigmas;
 use super::step_table::{Start, Step, StepTable, Update};
-use crate::noise::NoiseSchedule;
-
-/// The levels τ₁ > … > τ_N to evaluate at, for a noise schedule of N levels: all but the last of a
-/// ρ-grid ([`karras_sigmas`]) of N + 1 levels. At the last, σ_L, the flow has ended.
-pub fn sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
-    let mut sigmas =
-        karras_sigmas(&NoiseSchedule { levels: schedule.levels + 1, ..*schedule }, rho);
-    sigmas.truncate(schedule.levels);
-    sigmas
-}
+/// The levels to evaluate at.
+pub use crate::noise::karras::consistency_sigmas as sigmas;
 
 /// Multistep consistency sampling (Song et al. 2023, algorithm 1): one evaluation leads to the end
 /// of the flow, `x ← D(x, τₙ)`; fresh noise takes that to the next level, `x ← x + τₙ₊₁ z`, where
@@ -37,6 +28,7 @@ pub fn consistency(sigmas: &[f32]) -> StepTable {
 mod tests {
     use super::*;
     use crate::backend::host;
+    use crate::noise::NoiseSchedule;
     use crate::toy::GaussianMixture;
 
     /// The data of a single point has an exact consistency model, its denoiser: every evaluation
@@ -57,14 +49,5 @@ mod tests {
         }
         let ends = host::run(&table, &point, 3, 10);
         assert!(ends.iter().all(|x| (x - 0.3).abs() < 1e-5), "{ends:?}");
-    }
-
-    #[test]
-    fn a_grid_ends_above_the_end_of_the_flow() {
-        let schedule = |levels| NoiseSchedule { sigma_max: 32.0, sigma_min: 1.0, levels };
-        assert_eq!(sigmas(&schedule(1), 5.0), [32.0]);
-        let two = sigmas(&schedule(2), 5.0);
-        // The fifth roots of 32 and 1 are 2 and 1.
-        assert!((two[0] - 32.0).abs() < 1e-3 && (two[1] - 1.5f32.powi(5)).abs() < 1e-4, "{two:?}");
     }
 }

@@ -11,12 +11,15 @@ use super::step_table::{Start, Step, StepTable, Update};
 /// clamped, so that levels and σ_L can change without ε. `η = 1` replaces all noise at every level;
 /// `η = 1 − 1/γ` draws none, which is Euler's method on the ODE. The last level takes `x` to its
 /// denoised mean.
+///
+/// `sigmas` are the noise levels, largest first. A level of σ = 0 leaves chains where they are.
 pub fn consistent_annealed(sigmas: &[f32], eta: f32) -> StepTable {
     let start = Start::at_first(sigmas);
     let step = |(level, pair): (usize, &[f32])| {
         let (sigma, next) = (pair[0], pair[1]);
         let gamma = sigma / next;
-        let eta = eta.clamp(1.0 - 1.0 / gamma, 1.0);
+        // Not `clamp`, which panics at the NaN that 0/0 is.
+        let eta = eta.max(1.0 - 1.0 / gamma).min(1.0);
         let beta = (1.0 - ((1.0 - eta) * gamma).powi(2)).max(0.0).sqrt();
         Step { sigma, update: Update::affine(eta * sigma * sigma, beta * next), level }
     };

@@ -47,10 +47,10 @@ fn downwards(sigmas: &[f32], steps: &dyn Fn(f32, f32) -> Vec<(f32, Update)>) -> 
     let mut table = StepTable { start: Start::at_first(sigmas), steps: Vec::new() };
     for (level, &sigma) in sigmas.iter().enumerate() {
         let next = sigmas.get(level + 1).copied().unwrap_or(0.0);
-        for (asked, update) in steps(sigma, next) {
+        for (at, update) in steps(sigma, next) {
             // Corrections evaluate the score at the next level.
-            let level = level + usize::from(asked < sigma);
-            table.steps.push(Step { sigma: asked, update, level });
+            let level = level + usize::from(at < sigma);
+            table.steps.push(Step { sigma: at, update, level });
         }
     }
     table

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::bounds;
 use super::step_table::{Start, Step, StepTable, Update};
-use crate::noise::NoiseSchedule;
+/// The levels that these samplers usually go through.
+pub use crate::noise::karras::karras_sigmas;
 
 /// How much noise the stochastic sampler adds before each step, which removes it again: mistakes
 /// are forgotten with the noise (Karras et al. 2022, algorithm 2).
@@ -37,19 +38,6 @@ impl Churn {
         }
         (self.s_churn / levels as f32).min(2f32.sqrt() - 1.0)
     }
-}
-
-/// The ρ-grid (equation 5): levels whose ρ-th roots are evenly spaced between those of σ₁ and
-/// σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
-pub fn karras_sigmas(schedule: &NoiseSchedule, rho: f32) -> Vec<f32> {
-    let NoiseSchedule { sigma_max, sigma_min, levels } = *schedule;
-    // Powers by logarithms, which noise schedules use, too: `powf` would add 1 kB to the page.
-    let power = |base: f64, exponent: f64| (exponent * base.ln()).exp();
-    let rho = f64::from(rho);
-    let root = |sigma: f32| power(sigma.into(), rho.recip());
-    let step = (root(sigma_min) - root(sigma_max)) / (levels.max(2) - 1) as f64;
-    let sigma = |i: usize| power(root(sigma_max) + i as f64 * step, rho) as f32;
-    (0..levels).map(sigma).collect()
 }
 
 /// Heun's method on the probability-flow ODE, with churn (algorithm 2; without it algorithm 1).

@@ -1,10 +1,10 @@
-//! Samplers, and what chains can be told besides.
+//! Samplers, and what conditions and guides chains.
 //!
 //! A sampler is a pure function from settings to a [`StepTable`]: a list of steps, each of which
-//! says at which σ to evaluate the score and what to do with it. There is one file per paper, and
-//! each sampler reads like its algorithm there. A [`Conditioning`] says what else chains must do:
-//! where to begin, what to agree with. A backend ([`crate::backend`]) runs step tables and knows no
-//! sampler.
+//! says at which σ to evaluate the score and what to do with it. There is one file for each paper,
+//! and each sampler reads like its algorithm there; [`exact_langevin`], which comes from no paper,
+//! has its derivation in its file. A [`Conditioning`] says what else chains must do: where to begin,
+//! what to agree with. A backend ([`crate::backend`]) runs step tables and contains no sampler.
 
 pub(crate) mod bounds;
 pub mod class_conditioning;
@@ -15,6 +15,7 @@ pub mod consistent_annealed;
 pub mod diffusion;
 pub mod dpm_solver;
 pub mod edm;
+pub mod exact_langevin;
 #[cfg(feature = "burn")]
 pub mod guidance;
 pub mod guidance_scale;

@@ -14,8 +14,8 @@
 //! z is the start's, and the observed component goes straight from `y + σ₁ z` to y, as the
 //! probability flow itself would take it.
 //!
-//! The method is approximate: the rest of x sees the observation only through its noise, and is not
-//! distributed exactly as it should be given y. It comes close if a sampler stays at each level
+//! The method is approximate: the rest of x depends on the observation only through its noise, and is
+//! not distributed exactly as it should be given y. It comes close if a sampler stays at each level
 //! long enough to adjust, as Langevin steps and correctors do.
 
 use thiserror::Error;

@@ -1,5 +1,5 @@
 //! The parameters in [`Settings`](super::Settings) that not every sampler has: which samplers have
-//! them, and their defaults. The command line and the page's form ask here.
+//! them, and their defaults. The command line and the page's form have them from here.
 
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
     Langevin,
     /// Annealed Langevin dynamics whose noise is exactly that of each level, for steps of any size
-    /// ([`super::langevin::exact`]).
+    /// ([`super::exact_langevin`]).
     ExactLangevin,
     /// Langevin dynamics at the smallest noise level alone, with as many steps as the annealed one:
     /// the baseline that shows why there are many levels.

@@ -1,11 +1,12 @@
 //! Everything a sampler does, decided before its first step.
 //!
 //! A step table is a flat table with one row per network evaluation. Between rows a backend keeps
-//! only `x` and the score of the row before. That covers Langevin, ancestral and consistent
-//! sampling, Euler's method, Heun's (whose second half takes back half of the first evaluation's
-//! drift), and EDM's churn, which is noise in the row before. Rows of correctors are a kind of their
-//! own, since only a corrector's step size is not known beforehand; so are those of multistep
-//! methods, for which a backend keeps the denoised images of the last two rows.
+//! `x`, and what the next rows need of earlier ones: the score of the row before, or the denoised
+//! images of the last two. There are three kinds of rows ([`Update`]). Affine ones cover Langevin,
+//! ancestral and consistent sampling, Euler's method, Heun's (whose second half takes back half of
+//! the first evaluation's drift), and EDM's churn, which is noise in the row before. Those of
+//! multistep methods combine denoised images. A corrector's has a kind of its own, since its step
+//! size alone is not known beforehand.
 
 use crate::random::streams::START_STEP;
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use wasm_bindgen::{JsError, JsValue};
 
 use crate::backend::View;
-use crate::sample::{Settings, StepTable};
+use crate::sample::Settings;
 
 /// A view by its name in JavaScript.
 pub(super) fn view_from_js(name: &str) -> Result<View, JsError> {
@@ -12,16 +12,6 @@ pub(super) fn view_from_js(name: &str) -> Result<View, JsError> {
         "noisy" => Ok(View::Noisy),
         "denoised" => Ok(View::Denoised),
         _ => Err(JsError::new(&format!("no such view: {name}"))),
-    }
-}
-
-/// [`Settings::step_table_from`] with an unchecked `strength`.
-pub(super) fn step_table(settings: Settings, strength: Option<f32>) -> Result<StepTable, JsError> {
-    match strength {
-        Some(strength) if !(0.0..=1.0).contains(&strength) => {
-            Err(JsError::new(&format!("strength must be from 0 to 1, but is {strength}")))
-        }
-        _ => Ok(settings.step_table_from(strength)?),
     }
 }
 

@@ -4,11 +4,13 @@ use js_sys::{Float32Array, Object};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::convert::{settings_from_js, step_table, to_js};
+use super::convert::{settings_from_js, to_js};
 use crate::model_file::{Card, Container, ModelFile};
 use crate::net::ImageShape;
 use crate::net::weights::Weights;
+use crate::noise::NoiseSchedule;
 use crate::sample::parameters::default_strength;
+use crate::sample::{Sampler, Settings};
 
 /// A model file that has been read and checked.
 #[wasm_bindgen]
@@ -23,6 +25,19 @@ pub struct Model {
 struct Derived {
     image_shape: ImageShape,
     parameters: usize,
+}
+
+/// What [`Settings::for_sampler`] leaves at no default. (`Settings` itself, of which the noise schedule
+/// is a flattened part, would add to the page.)
+#[derive(Serialize)]
+struct Suited {
+    sampler: &'static str,
+    sigma_max: f32,
+    sigma_min: f32,
+    levels: usize,
+    steps_each: usize,
+    step_lr: f32,
+    denoise: bool,
 }
 
 #[wasm_bindgen]
@@ -74,6 +89,32 @@ impl Model {
         default_strength(&card.sampler.schedule, card.architecture.image_shape())
     }
 
+    /// The settings to begin with for another sampler than the one that the card recommends.
+    /// `sigma_max` and `sigma_min` are the ends that the network was trained for, if the card says
+    /// so: that part of cards is only parsed natively.
+    ///
+    /// # Errors
+    /// An `Error` if there is no such sampler.
+    #[wasm_bindgen(unchecked_return_type = "SamplerSettings")]
+    pub fn settings_for(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "SamplerName")] sampler: String,
+        sigma_max: Option<f32>,
+        sigma_min: Option<f32>,
+    ) -> Result<JsValue, JsError> {
+        let found = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
+        let found = found.ok_or_else(|| JsError::new(&format!("no such sampler: {sampler}")))?;
+        let card = &self.file.card;
+        let mut schedule = card.schedule();
+        schedule.sigma_max = sigma_max.unwrap_or(schedule.sigma_max);
+        schedule.sigma_min = sigma_min.unwrap_or(schedule.sigma_min);
+        let settings = Settings::for_network(&card.architecture, schedule).for_sampler(found);
+        let NoiseSchedule { sigma_max, sigma_min, levels } = settings.schedule;
+        let Settings { steps_each, step_lr, denoise, .. } = settings;
+        let sampler = found.name();
+        to_js(&Suited { sampler, sigma_max, sigma_min, levels, steps_each, step_lr, denoise })
+    }
+
     /// σ of every step of these settings, or of those from an init image with a `strength`.
     ///
     /// # Errors
@@ -83,7 +124,7 @@ impl Model {
         #[wasm_bindgen(unchecked_param_type = "SamplerSettings")] settings: JsValue,
         strength: Option<f32>,
     ) -> Result<Float32Array, JsError> {
-        let table = step_table(settings_from_js(settings)?, strength)?;
+        let table = settings_from_js(settings)?.step_table_from(strength)?;
         let sigmas: Vec<f32> = table.steps.iter().map(|step| step.sigma).collect();
         Ok(Float32Array::from(&sigmas[..]))
     }

@@ -2,11 +2,12 @@
 
 use super::Settings;
 use super::validation::SettingsError;
+use crate::noise::karras;
 use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::sampler::Sampler;
 use crate::sample::step_table::{Start, StepTable};
 use crate::sample::{
-    consistency, consistent_annealed, diffusion, dpm_solver, edm, langevin, unipc,
+    consistency, consistent_annealed, diffusion, dpm_solver, edm, exact_langevin, langevin, unipc,
 };
 
 /// By what part of themselves rounding may separate noise levels that are meant to be equal.
@@ -31,15 +32,18 @@ impl Settings {
     /// Consistency sampling, and a single level that leads down to 0, begin at exactly this σ.
     ///
     /// # Errors
-    /// As [`Self::step_table`].
+    /// As [`Self::step_table`], and [`SettingsError::Strength`] if the strength is not from 0 to 1.
     pub fn step_table_from(&self, strength: Option<f32>) -> Result<StepTable, SettingsError> {
         self.check()?;
         let mut sigmas = self.sigmas();
         let Some(strength) = strength else { return Ok(self.step_table_at(&sigmas)) };
+        if !(0.0..=1.0).contains(&strength) {
+            return Err(SettingsError::Strength(strength));
+        }
         let sigma = self.schedule.sigma_at(strength);
         // One evaluation of a consistency model leads to the end of the flow from any level, not
-        // only from those of the grid. A single step down to 0 begins where it is told, as it begins
-        // at σ₁ without an image.
+        // only from those of the grid. A single step down to 0 begins at the strength's σ, as it
+        // begins at σ₁ without an image.
         let exact = self.sampler == Sampler::Consistency
             || (self.schedule.levels == 1 && !self.is_langevin());
         let limit = sigma * if exact { 1.0 - ROUNDING } else { 1.0 + ROUNDING };
@@ -69,8 +73,10 @@ impl Settings {
         }
         match self.sampler {
             Sampler::PlainLangevin => vec![schedule.sigma_min],
-            Sampler::Consistency => consistency::sigmas(&self.schedule, self.rho),
-            sampler if APPLIES_TO.rho.contains(&sampler) => edm::karras_sigmas(&schedule, self.rho),
+            Sampler::Consistency => karras::consistency_sigmas(&self.schedule, self.rho),
+            sampler if APPLIES_TO.rho.contains(&sampler) => {
+                karras::karras_sigmas(&schedule, self.rho)
+            }
             _ => schedule.sigmas(),
         }
     }
@@ -81,7 +87,7 @@ impl Settings {
         let table = match self.sampler {
             Sampler::Langevin => langevin::annealed(sigmas, self.steps_each, self.step_lr),
             Sampler::ExactLangevin => {
-                langevin::exact(sigmas, self.steps_each, self.step_lr / smallest)
+                exact_langevin::exact_langevin(sigmas, self.steps_each, self.step_lr / smallest)
             }
             Sampler::PlainLangevin => {
                 // In the unit cube, where the images are, as in the paper.
@@ -149,6 +155,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_strength_that_is_none_is_refused() {
+        for strength in [-0.1, 1.1, f32::NAN, f32::INFINITY] {
+            let refused = settings().step_table_from(Some(strength)).expect_err("must be refused");
+            assert!(matches!(refused, SettingsError::Strength(_)), "{strength}: {refused}");
+        }
+        for strength in [0.0, 1.0] {
+            settings().step_table_from(Some(strength)).expect("possible");
+        }
+    }
+
     /// A consistency model leads to the end of the flow from any level, also between those of the grid.
     #[test]
     fn consistency_sampling_starts_at_exactly_the_strength() {
@@ -175,7 +192,7 @@ mod tests {
     /// A step's level is that of the σ at which it evaluates the score, also for half steps and
     /// corrections.
     #[test]
-    fn steps_carry_the_level_that_they_ask_at() {
+    fn steps_carry_the_level_that_they_evaluate_at() {
         for sampler in Sampler::ALL {
             let settings = Settings { sampler, ..settings() };
             let sigmas = settings.sigmas();

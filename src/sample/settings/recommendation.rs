@@ -1,13 +1,11 @@
 //! Settings that suit a network, unless a person or its card chooses others.
 
-use serde::Serialize;
-
 use super::Settings;
 use super::rounding::three_digits;
 use crate::net::{Architecture, RefineNetDescription, Variant};
 use crate::noise::{NoiseSchedule, rules};
-use crate::sample::langevin;
-use crate::sample::parameters::DEFAULTS;
+use crate::sample::exact_langevin::exact_step;
+use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::sampler::Sampler;
 
 impl Settings {
@@ -55,22 +53,28 @@ impl Settings {
         Self { sampler, schedule, steps_each, step_lr, denoise: true, ..recommended }
     }
 
-    /// Settings to begin with for another sampler, on the same noise schedule, but with the levels
-    /// and steps that suit it ([`Suited::of`]).
+    /// Settings to begin with for another sampler than the one that a model's card recommends, made of
+    /// [`Self::for_network`] with all noise levels that the network was trained for. (What a card
+    /// recommends, such as a short noise schedule or an ε, suits its own sampler alone.)
+    ///
+    /// They have the same ends, the levels and steps that suit the sampler ([`Suited::of`]), a step
+    /// size by [`Self::with_step_by_rule`] where the sampler has one, and no churn. The command line,
+    /// the page and the npm package all begin with these.
     #[must_use]
     pub fn for_sampler(self, sampler: Sampler) -> Self {
         let suited = Suited::of(sampler);
         let levels = suited.map_or(self.schedule.levels, |suited| suited.levels);
         let steps_each = suited.and_then(|suited| suited.steps_each).unwrap_or(self.steps_each);
         let schedule = NoiseSchedule { levels, ..self.schedule };
-        Self { sampler, schedule, steps_each, ..self }
+        let settings = Self { sampler, schedule, steps_each, churn: None, ..self };
+        let has_steps = APPLIES_TO.step_lr.contains(&sampler);
+        if has_steps { settings.with_step_by_rule() } else { settings }
     }
 
     /// Sets ε to suit the noise schedule and the number of steps at each level. Langevin then ends
     /// with the right variance (NCSNv2, technique 4). Consistent sampling's η is then midway
     /// between no fresh noise, 1 − 1/γ, and as much as ancestral sampling's, 1 − 1/γ². Exact
-    /// Langevin's a is [`langevin::exact_step`]. A single level has γ = 1 and no such step, so it
-    /// keeps its ε.
+    /// Langevin's a is [`exact_step`]. A single level has γ = 1 and no such step, so it keeps its ε.
     #[must_use]
     pub fn with_step_by_rule(self) -> Self {
         let NoiseSchedule { sigma_min, levels, .. } = self.schedule;
@@ -79,8 +83,9 @@ impl Settings {
         }
         let ratio = self.schedule.ratio();
         let step = match self.sampler {
-            Sampler::Consistent => 1.0 - ratio.powf(-1.5),
-            Sampler::ExactLangevin => langevin::exact_step(levels, self.steps_each),
+            // 1 − γ^−1.5; for the page, a square root is less code than a power.
+            Sampler::Consistent => 1.0 - (ratio * ratio.sqrt()).recip(),
+            Sampler::ExactLangevin => exact_step(levels, self.steps_each),
             _ => rules::step(self.steps_each, ratio),
         };
         let smallest = f64::from(sigma_min * sigma_min);
@@ -90,34 +95,24 @@ impl Settings {
 
 /// The numbers that suit a sampler with any model, beyond which more evaluations gain little.
 /// `docs/quality.md` has the measurements.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suited {
     /// L.
     pub levels: usize,
     /// T, the steps or corrections at each level, where the sampler has them.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub steps_each: Option<usize>,
-    /// ε/σ_L², where the sampler has step sizes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub relative_step: Option<f64>,
 }
 
 impl Suited {
     /// What suits a sampler; `None` for samplers whose numbers depend on the model.
     pub fn of(sampler: Sampler) -> Option<Self> {
-        let plain = |levels| Some(Self { levels, steps_each: None, relative_step: None });
+        let plain = |levels| Some(Self { levels, steps_each: None });
         match sampler {
             Sampler::Heun => plain(20),
             Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => plain(10),
             Sampler::Consistency => plain(2),
-            Sampler::PredictorCorrector => {
-                Some(Self { levels: 100, steps_each: Some(1), relative_step: None })
-            }
-            Sampler::ExactLangevin => {
-                let (levels, steps) = (39, 5);
-                let relative_step = Some(langevin::exact_step(levels, steps));
-                Some(Self { levels, steps_each: Some(steps), relative_step })
-            }
+            Sampler::PredictorCorrector => Some(Self { levels: 100, steps_each: Some(1) }),
+            Sampler::ExactLangevin => Some(Self { levels: 39, steps_each: Some(5) }),
             _ => None,
         }
     }
@@ -128,6 +123,7 @@ mod tests {
     use super::*;
     use crate::net::{Depth, ImageShape};
     use crate::sample::SettingsError;
+    use crate::sample::edm::Churn;
 
     #[test]
     fn impossible_noise_levels_are_refused_after_the_rule_for_the_step_size() {
@@ -135,10 +131,41 @@ mod tests {
             let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min, levels: 10 };
             let settings = Settings { schedule, ..Settings::recommended(1.0, 0.01) };
             for sampler in [Sampler::Langevin, Sampler::ExactLangevin, Sampler::Consistent] {
-                let settings = settings.for_sampler(sampler).with_step_by_rule();
+                let settings = settings.for_sampler(sampler);
                 let refused = settings.step_table().expect_err("must be refused");
                 assert!(matches!(refused, SettingsError::NoiseSchedule(_)), "{refused}");
             }
+        }
+    }
+
+    /// What the command line, the page and the npm package begin with.
+    #[test]
+    fn another_sampler_begins_with_what_suits_it() {
+        let churn = Some(Churn { s_churn: 10.0, ..Churn::NONE });
+        let usual = Settings { churn, ..Settings::recommended(20.0, 0.01) };
+        let ratio = usual.schedule.ratio();
+        for sampler in Sampler::ALL {
+            let settings = usual.for_sampler(sampler);
+            let NoiseSchedule { sigma_max, sigma_min, levels } = settings.schedule;
+            assert_eq!((sigma_max, sigma_min, settings.churn), (20.0, 0.01, None), "{sampler:?}");
+            let (suited, steps_each) = match sampler {
+                Sampler::ExactLangevin => (39, 5),
+                Sampler::PredictorCorrector => (100, 1),
+                Sampler::Heun => (20, 3),
+                Sampler::DpmSolverPp | Sampler::SdeDpmSolverPp | Sampler::UniPc => (10, 3),
+                Sampler::Consistency => (2, 3),
+                _ => (100, 3),
+            };
+            assert_eq!((levels, settings.steps_each), (suited, steps_each), "{sampler:?}");
+            let step = match sampler {
+                Sampler::Langevin | Sampler::PlainLangevin => rules::step(3, ratio),
+                Sampler::ExactLangevin => 0.25,
+                Sampler::Consistent => 1.0 - ratio.powf(-1.5),
+                // It has none, and is left with that of the network's own sampler.
+                _ => 0.15,
+            };
+            let found = f64::from(settings.step_lr) / 1e-4;
+            assert!((found / step - 1.0).abs() < 5e-3, "{sampler:?}: {found} for {step}");
         }
     }
 

@@ -17,7 +17,10 @@ pub(crate) fn three_digits_up(value: f64) -> f32 {
 /// impossible noise level leads, it is infinite: the step size becomes NaN, and is never used,
 /// because validation refuses the noise level.
 fn scale_of(value: f64) -> f64 {
-    10f64.powi(2i32.saturating_sub(value.log10().floor() as i32))
+    // By the logarithm that noise schedules use, too: another would add to the page. Of a power of
+    // ten it may be a digit off, which leaves that number as it is.
+    let digits = value.ln() / std::f64::consts::LN_10;
+    10f64.powi(2i32.saturating_sub(digits.floor() as i32))
 }
 
 #[cfg(test)]
@@ -28,6 +31,9 @@ mod tests {
     fn three_digits_are_left() {
         for (value, rounded) in [(0.012_345, 0.0123), (9.996, 10.0), (12_360.0, 12_400.0)] {
             assert_eq!(three_digits(value), rounded);
+        }
+        for power in [1e-6, 1e-3, 0.1, 1.0, 10.0, 1e3, 1e6] {
+            assert_eq!(three_digits(power), power);
         }
     }
 

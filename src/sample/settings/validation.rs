@@ -34,6 +34,9 @@ pub enum SettingsError {
          most max"
     )]
     Churn(Churn),
+    /// The strength for an init image is not from 0 to 1.
+    #[error("strength must be from 0 to 1, but it is {0}")]
+    Strength(f32),
     /// ε is so large that exact Langevin steps would go beyond the denoised image.
     #[error(
         "exact-langevin's a = step_lr/sigma_min² is at most 1, but with step_lr = {step_lr} it is \

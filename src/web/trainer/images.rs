@@ -1,9 +1,9 @@
-//! The images of a run: their statistics, and how near others come to them.
+//! The images of a run: the distances between them, and how near others come to them.
 
 use serde::Serialize;
 
 use crate::distance::{between, median, of_square, sample, square_below, to_nearest_other};
-use crate::net::{ImageShape, Preconditioning};
+use crate::net::ImageShape;
 use crate::pixel;
 use crate::recipe::stable_from;
 
@@ -53,17 +53,8 @@ impl TrainingImages {
         self.bytes.len() / self.shape.dimension()
     }
 
-    /// The mean and standard deviation of all pixels, in \[0, 1\].
-    pub fn scale(&self) -> Preconditioning {
-        let n = self.bytes.len() as f64;
-        let value = |&byte: &u8| f64::from(pixel::value(byte));
-        let mean = self.bytes.iter().map(value).sum::<f64>() / n;
-        let variance = self.bytes.iter().map(|byte| (value(byte) - mean).powi(2)).sum::<f64>() / n;
-        Preconditioning { mean: mean as f32, sigma_data: variance.max(1e-4).sqrt() as f32 }
-    }
-
-    /// The largest distance between two images, as far as the pairs tell of the 256 that are
-    /// farthest from the mean image: two images are at most as far apart as the sum of their
+    /// The largest distance between two images, among the pairs of the 256 that are farthest from the
+    /// mean image: two images are at most as far apart as the sum of their
     /// distances to it. The native program goes on until no other pair can be farther apart.
     pub fn largest_distance(&self) -> f32 {
         const OUTERMOST: usize = 256;

@@ -12,7 +12,7 @@ use error::TrainerError;
 use images::TrainingImages;
 use js_sys::Uint8Array;
 use serde::Serialize;
-use start::{Plan, start};
+use start::{TrainingPlan, start};
 use wasm_bindgen::prelude::*;
 
 use crate::backend::fused::{
@@ -20,25 +20,19 @@ use crate::backend::fused::{
     TrainingState, TrainingStep, best_kernel_config, check_training_with, training_test_texts,
 };
 use crate::backend::{Chains, View};
-use crate::loss::Weighting;
 use crate::model_file::{Card, ModelFile};
 use crate::net::weights::{Weights, flat, unflat};
 use crate::net::{Architecture, UNetDescription};
-use crate::noise::NoiseSchedule;
 use crate::pixel;
 use crate::recipe::{Order, Recipe};
 use crate::sample::Conditioning;
-
-/// The steps over which the learning rate rises. The program's 500 would be most of a run of 600
-/// steps.
-const WARMUP_STEPS: u64 = 20;
 
 /// The steps since the last report.
 #[derive(Clone, Copy, Debug, Serialize)]
 struct Report {
     /// Steps done.
     step: u64,
-    /// The mean weighted loss over D/2; about 1 for a network that always answers 0.
+    /// The mean weighted loss over D/2; about 1 for a network whose output is 0.
     loss: f32,
 }
 
@@ -74,31 +68,13 @@ impl Trainer {
         model: Option<Vec<u8>>,
         compile: Option<CompileTexts>,
     ) -> Result<Trainer, TrainerError> {
-        let plan: Plan = serde_wasm_bindgen::from_value(plan)?;
+        let plan: TrainingPlan = serde_wasm_bindgen::from_value(plan)?;
         let images = TrainingImages::new(images, plan.image_shape, plan.originals)
             .ok_or_else(|| TrainerError::new("these are not whole images"))?;
         let model = model.map(|bytes| ModelFile::read(&bytes)).transpose()?;
-        let (card, weights) = start(&plan, &images, model)?;
+        let (recipe, card, weights) = start(&plan, &images, model)?;
         let Architecture::UNet(sizes) = card.architecture.clone() else {
             return Err(TrainerError::new("only U-Nets can be trained here"));
-        };
-        let NoiseSchedule { sigma_max, sigma_min, .. } = card.schedule();
-        let recipe = Recipe {
-            seed: plan.seed,
-            steps: plan.steps,
-            batch: plan.batch.clamp(1, 1024),
-            parts: 1,
-            learning_rate: plan.learning_rate,
-            warmup_steps: WARMUP_STEPS,
-            max_grad_norm: Recipe::MAX_GRAD_NORM,
-            ema_decay: plan.ema_decay(),
-            sigma_median: Recipe::SIGMA_MEDIAN,
-            p_std: Recipe::P_STD,
-            sigmas: [sigma_min, sigma_max],
-            weighting: Weighting::Edm,
-            label_dropout: 1.0,
-            flip: plan.flip,
-            dequantize: false,
         };
         let data = DataSet {
             bytes: &images.bytes,
@@ -178,11 +154,8 @@ impl Trainer {
     pub async fn model(&self) -> Result<Vec<u8>, TrainerError> {
         let weights = unflat(&self.card.architecture, &self.training.average().await?);
         let mut card = self.card.clone();
-        if let Some(training) = &mut card.training {
-            training.steps = self.step;
-            training.seconds = self.seconds;
-            training.examples = self.step * self.recipe.batch as u64;
-        }
+        let training = card.training.take();
+        card.training = training.map(|record| record.after(self.step, &self.recipe, self.seconds));
         Ok(ModelFile { card, weights }.write()?)
     }
 

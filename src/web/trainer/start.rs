@@ -1,22 +1,21 @@
-//! What a run starts with: a page's plan, and the card and the weights that follow from it.
+//! What a run starts with: a page's plan, and the recipe, the card and the weights that follow from it.
 
 use serde::Deserialize;
 
 use super::error::TrainerError;
 use super::images::TrainingImages;
-use crate::loss::Weighting;
-use crate::model_file::{Card, ModelFile, Training};
+use crate::model_file::{Card, ModelFile, TrainingRecord};
 use crate::net::weights::{Weights, carry_over, initial};
 use crate::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use crate::noise::NoiseSchedule;
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, statistics};
 use crate::sample::Settings;
 use crate::sample::settings::rounding::three_digits_up;
 
 /// What a page decides about a run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Plan {
+pub(super) struct TrainingPlan {
     /// The shape of the images.
     pub image_shape: ImageShape,
     /// A name for the model.
@@ -41,65 +40,40 @@ pub(super) struct Plan {
     pub sigmas: Option<(f32, f32)>,
 }
 
-impl Plan {
-    /// The decay of the moving average of the weights, per step: a short run ends before an average
-    /// over a thousand steps has followed it.
-    pub fn ema_decay(&self) -> f64 {
-        if self.steps < 4000 { 0.99 } else { Recipe::EMA_DECAY }
-    }
-}
-
-/// The card and the weights that a run starts with: those of a model, or drawn ones. The card
-/// recommends the sampler that suits score matching, whatever suited the model.
+/// The recipe of a run, and the card and the weights that it starts with: those of a model, or drawn
+/// ones. The card recommends the sampler that suits score matching, whatever suited the model.
 ///
 /// # Errors
-/// [`TrainerError`] if the model is for other images, or there is no such network.
+/// [`TrainerError`] if the model is for other images, there is no such network, or a number of the plan
+/// is impossible.
 pub(super) fn start(
-    plan: &Plan,
+    plan: &TrainingPlan,
     images: &TrainingImages,
     model: Option<ModelFile>,
-) -> Result<(Card, Weights), TrainerError> {
-    let scale = images.scale();
+) -> Result<(Recipe, Card, Weights), TrainerError> {
+    let scale = statistics(&images.bytes);
     let Origin { architecture, weights, from, sigmas } = match model {
         Some(model) => Origin::model(plan, model)?,
         None => Origin::drawn(plan, images, scale)?,
     };
-    let training = Training {
-        data: plan.name.clone(),
-        images: images.originals,
-        checksum: None,
+    let (sigma_max, sigma_min) = sigmas;
+    let recipe = Recipe {
+        seed: plan.seed,
+        batch: plan.batch,
+        learning_rate: plan.learning_rate,
         flip: plan.flip,
+        ..Recipe::on_page(plan.steps, [sigma_min, sigma_max])
+    };
+    recipe.check()?;
+    let training = TrainingRecord {
         stable_targets: images.stable_from(),
         from,
-        autoguidance: None,
-        few_step: false,
-        consistency_distillation: false,
-        distribution_matching: None,
-        steps: 0,
-        examples: 0,
-        sigmas: Some(sigmas),
-        ema_decay: plan.ema_decay(),
-        weighting: Weighting::Edm,
-        seconds: 0.0,
-        device: "WebGPU".into(),
-        held_out: Vec::new(),
+        ..TrainingRecord::new(plan.name.clone(), images.originals, &recipe, "WebGPU".into())
     };
-    let (sigma_max, sigma_min) = sigmas;
     let schedule = NoiseSchedule { sigma_max, sigma_min, levels: Settings::LEVELS };
-    let card = Card {
-        format: Card::FORMAT,
-        name: plan.name.clone(),
-        sampler: Settings::for_network(&architecture, schedule),
-        architecture,
-        mean: Some(scale.mean),
-        classes: Vec::new(),
-        training: Some(training),
-        imported: None,
-        best: None,
-        quality: None,
-        license: "unknown".into(),
-    };
-    Ok((card, weights))
+    let sampler = Settings::for_network(&architecture, schedule);
+    let card = Card::of_run(plan.name.clone(), architecture, sampler, scale.mean, training);
+    Ok((recipe, card, weights))
 }
 
 /// A network before its first step.
@@ -114,7 +88,10 @@ struct Origin {
 
 impl Origin {
     /// The network of a model, without its classes: a visitor's images have none.
-    fn model(plan: &Plan, ModelFile { card, weights }: ModelFile) -> Result<Self, TrainerError> {
+    fn model(
+        plan: &TrainingPlan,
+        ModelFile { card, weights }: ModelFile,
+    ) -> Result<Self, TrainerError> {
         if card.architecture.image_shape() != plan.image_shape {
             return Err(TrainerError::new("the model makes images of another shape"));
         }
@@ -130,7 +107,7 @@ impl Origin {
 
     /// A new network for images of this scale.
     fn drawn(
-        plan: &Plan,
+        plan: &TrainingPlan,
         images: &TrainingImages,
         scale: Preconditioning,
     ) -> Result<Self, TrainerError> {
