@@ -1,9 +1,9 @@
 //! Denoising score matching.
 //!
-//! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With the
-//! paper's `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: D/2 at every σ for a network that always
-//! answers 0. A good one leaves little of that at large σ, where x̃ shows the noise, and nearly all
-//! at small σ, where x̃ shows the image and hides the noise.
+//! The objective is `(1/L) Σᵢ λ(σᵢ) ℓ(θ; σᵢ)` (Song & Ermon 2019, equations 5 and 6). With their
+//! `λ(σ) = σ²` each term is `½ ‖σ s(x̃, σ) + z‖²`: D/2 at every σ for a network whose output is 0. A
+//! good one leaves little of that at large σ, where x̃ shows the noise, and nearly all at small σ,
+//! where x̃ shows the image and hides the noise.
 
 #[cfg(feature = "burn")]
 use burn::tensor::Tensor;
@@ -22,7 +22,10 @@ use crate::net::layers::column;
 pub enum Weighting {
     /// `λ(σ) = σ²` (Song & Ermon 2019). A preconditioned network then learns from large σ only with
     /// weight `σ_d²/(σ² + σ_d²)`, though that is where an image decides what it will be.
-    Paper,
+    ///
+    /// Cards and checkpoints call it `paper`.
+    #[serde(rename = "paper")]
+    Ncsn,
     /// `λ(σ) = σ² (σ² + σ_d²)/σ_d²`: the error of the raw network F counts the same at every σ
     /// (EDM, Karras et al. 2022, equation 8 and table 1).
     #[default]
@@ -33,7 +36,7 @@ impl Weighting {
     /// λ(σ)/σ².
     pub fn factor(self, sigma: f32, data: &Preconditioning) -> f32 {
         match self {
-            Self::Paper => 1.0,
+            Self::Ncsn => 1.0,
             Self::Edm => 1.0 + (sigma / data.sigma_data).powi(2),
         }
     }
@@ -63,6 +66,14 @@ mod tests {
         let factor = |sigma| Weighting::Edm.factor(sigma, &data);
         assert!((factor(0.001) - 1.0).abs() < 1e-4);
         assert!((factor(0.3) - 2.0).abs() < 1e-6 && (factor(3.0) - 101.0).abs() < 1e-3);
-        assert_eq!(Weighting::Paper.factor(3.0, &data), 1.0);
+        assert_eq!(Weighting::Ncsn.factor(3.0, &data), 1.0);
+    }
+
+    #[test]
+    fn files_keep_the_names_that_they_had() {
+        for (weighting, name) in [(Weighting::Ncsn, "\"paper\""), (Weighting::Edm, "\"edm\"")] {
+            assert_eq!(serde_json::to_string(&weighting).expect("a name"), name);
+            assert_eq!(serde_json::from_str::<Weighting>(name).expect("known"), weighting);
+        }
     }
 }

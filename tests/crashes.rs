@@ -271,12 +271,17 @@ fn a_diverging_run_stops_and_keeps_its_last_good_state() {
     assert!(said.contains("diverged between steps 4"), "{said}");
     assert!(said.contains("m.checkpoint") && said.contains("--lr"), "{said}");
 
+    // Weights that are finite, but too large for a model's file, are no better.
+    let large = ["--overwrite", "--steps", "6", "--lr", "1e9", "--warmup-steps", "1"];
+    let said = fail(&mut train(at, &[&["--out", "large.safetensors"][..], &large].concat()));
+    assert!(said.contains("large.checkpoint") && said.contains("--lr below"), "{said}");
+
     // The advice works, and nothing of the divergence is left.
     succeed(&mut train(at, &[&resume[..], &["--lr", "1e-3"]].concat()));
     let training = training(&at.join("m.safetensors"));
     assert_eq!(training.steps, 80);
     let (_, loss) = training.held_out[4];
-    assert!(loss < 32.0, "worse than a network that answers 0: {loss}");
+    assert!(loss < 32.0, "worse than a network whose output is 0: {loss}");
 }
 
 /// Forgetting --resume must not cost an existing run.

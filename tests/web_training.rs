@@ -10,6 +10,7 @@ use ncsn::model_file::{Class, ModelFile};
 use ncsn::net::weights::Array;
 use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
+use ncsn::recipe::Recipe;
 use ncsn::sample::{Sampler, Settings};
 use ncsn::web::{CompileTexts, Trainer};
 use serde::Deserialize;
@@ -231,6 +232,22 @@ async fn checkpoints_damaged_at_random_are_refused_or_restored() {
     run.restore(&kept).unwrap_or_else(|error| panic!("{}", message(error)));
     assert!(checkpoint(&run).await == kept, "it is not back where it was");
     assert!(train(&mut run, 1).await.is_finite());
+}
+
+/// The form is shown before this module is fetched, so it has numbers of its own.
+#[wasm_bindgen_test]
+fn the_form_offers_the_programs_learning_rate_for_a_new_network() {
+    let form = include_str!("../www/train/setup.js");
+    let rate = format!("rate: \"{:e}\"", Recipe::LEARNING_RATE);
+    assert!(form.contains(&rate), "the form does not say {rate}");
+}
+
+#[wasm_bindgen_test]
+async fn impossible_numbers_are_refused() {
+    for (plan, what) in [(plan(0, RATE), "the number of steps"), (plan(20, 0.0), "learning rate")] {
+        let refused = Trainer::create(plan, drawings(30), None, None).await.err().map(message);
+        assert!(refused.as_ref().is_some_and(|said| said.contains(what)), "{refused:?}");
+    }
 }
 
 #[wasm_bindgen_test]

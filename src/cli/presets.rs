@@ -10,7 +10,7 @@ pub const NFE: [usize; 8] = [5, 10, 20, 50, 100, 200, 500, 1000];
 
 /// How a sampler is tried.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Variant {
+pub struct Trial {
     /// With churn.
     pub churned: bool,
     /// On the middle of the noise schedule. At its top, where noise hides everything, there is
@@ -19,23 +19,23 @@ pub struct Variant {
     pub short: bool,
 }
 
-impl Variant {
+impl Trial {
     /// The ends of a short noise schedule, as multiples of σ₁ and σ_L.
     const SHORT: [f32; 2] = [0.4, 10.0];
 
-    /// The variants to try of a sampler, the plain one first. Only samplers that add fresh noise,
+    /// The trials of a sampler, the plain one first. Only samplers that add fresh noise,
     /// which erases their mistakes, are tried with a short noise schedule.
     pub fn of(sampler: Sampler) -> &'static [Self] {
-        const PLAIN: Variant = Variant { churned: false, short: false };
-        const CHURNED: Variant = Variant { churned: true, short: false };
+        const PLAIN: Trial = Trial { churned: false, short: false };
+        const CHURNED: Trial = Trial { churned: true, short: false };
         match sampler {
-            Sampler::Heun => &[PLAIN, CHURNED, Variant { short: true, ..CHURNED }],
-            Sampler::Ancestral => &[PLAIN, Variant { short: true, ..PLAIN }],
+            Sampler::Heun => &[PLAIN, CHURNED, Trial { short: true, ..CHURNED }],
+            Sampler::Ancestral => &[PLAIN, Trial { short: true, ..PLAIN }],
             _ => &[PLAIN],
         }
     }
 
-    /// The name of a sampler in this variant.
+    /// The name of a sampler in this trial.
     pub fn name(self, sampler: Sampler) -> String {
         let churned = if self.churned { ", churned" } else { "" };
         let short = if self.short { ", short" } else { "" };
@@ -47,13 +47,13 @@ impl Variant {
 /// Settings without a rule of their own are as the model recommends.
 pub fn preset(
     sampler: Sampler,
-    Variant { churned, short }: Variant,
+    Trial { churned, short }: Trial,
     nfe: usize,
     recommended: Settings,
 ) -> Option<Settings> {
     let Settings { mut schedule, .. } = recommended;
     if short {
-        let [highest, lowest] = Variant::SHORT;
+        let [highest, lowest] = Trial::SHORT;
         let (sigma_max, sigma_min) = (highest * schedule.sigma_max, lowest * schedule.sigma_min);
         schedule = NoiseSchedule {
             sigma_max: three_digits(sigma_max.max(sigma_min)),
@@ -89,15 +89,15 @@ mod tests {
         for sampler in Sampler::ALL {
             for nfe in NFE {
                 let recommended = Settings::recommended(20.0, 0.01);
-                for &variant in Variant::of(sampler) {
-                    let Some(settings) = preset(sampler, variant, nfe, recommended) else {
+                for &trial in Trial::of(sampler) {
+                    let Some(settings) = preset(sampler, trial, nfe, recommended) else {
                         assert!(nfe < 5, "{sampler:?} with {nfe}");
                         continue;
                     };
                     let taken = settings.step_table().expect("possible").nfe();
                     assert!(taken <= nfe && taken + 5 > nfe, "{sampler:?} takes {taken} for {nfe}");
                     let NoiseSchedule { sigma_max, sigma_min, .. } = settings.schedule;
-                    let ends = if variant.short { (8.0, 0.1) } else { (20.0, 0.01) };
+                    let ends = if trial.short { (8.0, 0.1) } else { (20.0, 0.01) };
                     assert_eq!((sigma_max, sigma_min), ends);
                 }
             }

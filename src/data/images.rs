@@ -3,6 +3,7 @@
 use super::pixels::Pixels;
 use crate::net::{ImageShape, Preconditioning};
 use crate::random::fixed_sample;
+use crate::recipe;
 
 /// Images of one shape, as bytes: 255 is 1.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,14 +86,7 @@ impl Images {
 
     /// The mean and standard deviation of all pixels, in \[0, 1\].
     pub fn statistics(&self) -> Preconditioning {
-        let n = self.bytes.len().max(1) as f64;
-        let sum: u64 = self.bytes.iter().map(|&b| u64::from(b)).sum();
-        let squares: u64 = self.bytes.iter().map(|&b| u64::from(b).pow(2)).sum();
-        let mean = sum as f64 / n / 255.0;
-        let variance = squares as f64 / n / 255.0 / 255.0 - mean * mean;
-        // Four digits are plenty and read well in the card. A blank data set has no scale.
-        let round = |v: f64| ((v * 1e4).round() / 1e4) as f32;
-        Preconditioning { mean: round(mean), sigma_data: round(variance.max(1e-4).sqrt()) }
+        recipe::statistics(&self.bytes)
     }
 
     /// Holds out every twentieth image in the order of their classes, and at least one of

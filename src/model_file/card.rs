@@ -6,6 +6,7 @@ use super::container::{CardKind, Cards};
 use crate::loss::Weighting;
 use crate::net::Architecture;
 use crate::noise::NoiseSchedule;
+use crate::recipe::Recipe;
 use crate::sample::{ClassConditioning, GuidanceScale, Settings, SettingsError, Start, StepTable};
 
 /// What a model is, where it comes from and how to sample it: JSON in the file's metadata.
@@ -30,7 +31,7 @@ pub struct Card {
     /// browser: the page shows the card's own text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
-    pub training: Option<Training>,
+    pub training: Option<TrainingRecord>,
     /// What it was imported from, if this project did not train it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(target_family = "wasm", serde(skip_deserializing))]
@@ -92,7 +93,7 @@ pub struct Quality {
 /// The network in whose features samples were judged. Only figures of the same one are comparable.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FeatureSource {
-    /// A file's name, or what the network has learned to tell apart.
+    /// A file's name, or what the network has learned to distinguish.
     pub name: String,
     /// What identifies it: `sha256:` and the hash of the file, or `crc32c:` and the checksum of the
     /// weights.
@@ -101,7 +102,7 @@ pub struct FeatureSource {
 
 /// How a model was trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Training {
+pub struct TrainingRecord {
     /// The data set.
     pub data: String,
     /// The number of its images.
@@ -163,6 +164,40 @@ pub struct Autoguided {
     pub guidance_scale: GuidanceScale,
 }
 
+impl TrainingRecord {
+    /// The record of a run before its first step: by denoising score matching with the noise that was
+    /// added, from drawn weights. `data` is the name of the data set, `images` the number of its images,
+    /// `device` where the run computes, in words.
+    pub fn new(data: String, images: usize, recipe: &Recipe, device: String) -> Self {
+        let [sigma_min, sigma_max] = recipe.sigmas;
+        Self {
+            data,
+            images,
+            checksum: None,
+            flip: recipe.flip,
+            stable_targets: None,
+            from: None,
+            autoguidance: None,
+            few_step: false,
+            consistency_distillation: false,
+            distribution_matching: None,
+            steps: 0,
+            examples: 0,
+            sigmas: Some((sigma_max, sigma_min)),
+            ema_decay: recipe.ema_decay,
+            weighting: recipe.weighting,
+            seconds: 0.0,
+            device,
+            held_out: Vec::new(),
+        }
+    }
+
+    /// The same after so many steps of this recipe, which took so many seconds.
+    pub fn after(self, steps: u64, recipe: &Recipe, seconds: f64) -> Self {
+        Self { steps, examples: steps * recipe.batch as u64, seconds, ..self }
+    }
+}
+
 impl CardKind for Card {
     const KEY: &'static str = "card";
     const FORMAT: u32 = Self::FORMAT;
@@ -177,13 +212,37 @@ impl Card {
     /// The version that this code reads and writes.
     pub const FORMAT: u32 = 1;
 
+    /// The card of a run's model, natively or on the page: of an unconditional one that nobody has
+    /// judged yet, from images of unknown license. `mean` is that of their pixels, in \[0, 1\].
+    pub fn of_run(
+        name: String,
+        architecture: Architecture,
+        sampler: Settings,
+        mean: f32,
+        training: TrainingRecord,
+    ) -> Self {
+        Self {
+            format: Self::FORMAT,
+            name,
+            architecture,
+            sampler,
+            mean: Some(mean),
+            classes: Vec::new(),
+            training: Some(training),
+            imported: None,
+            best: None,
+            quality: None,
+            license: "unknown".into(),
+        }
+    }
+
     /// The mean of the pixels of chains at their start, apart from the noise: [`Self::mean`], or ½.
     pub fn start_mean(&self) -> f32 {
         self.mean.unwrap_or(Start::GRAY)
     }
 
-    /// Whether the network was trained to draw images in one to four evaluations, and does not know
-    /// the score any more.
+    /// Whether the network was trained to draw images in one to four evaluations, and no longer
+    /// computes the score.
     pub fn is_few_step(&self) -> bool {
         self.training.as_ref().is_some_and(|training| training.few_step)
     }

@@ -19,7 +19,10 @@ pub enum ModelError {
     #[error("not a readable .safetensors file: {0}")]
     Container(ContainerError),
     /// It is a safetensors file, but without a card.
-    #[error("the file has no `{0}` in its metadata: it is not what this project's `train` writes")]
+    #[error(
+        "the file has no `{0}` in its metadata: it is not a .safetensors that this project's `train` \
+         writes (a .checkpoint holds the run, not the model)"
+    )]
     NoCard(&'static str),
     /// The card cannot be read.
     #[error("the {what}'s card cannot be read: {error}")]

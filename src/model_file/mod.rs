@@ -11,7 +11,7 @@ mod size;
 pub(crate) mod tensors;
 pub(crate) mod write;
 
-pub use card::{Autoguided, Card, Class, FeatureSource, Quality, Training};
+pub use card::{Autoguided, Card, Class, FeatureSource, Quality, TrainingRecord};
 pub(crate) use container::Container;
 pub use container_error::ContainerError;
 pub use error::ModelError;

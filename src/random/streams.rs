@@ -20,7 +20,7 @@
 //! | [`GENERATED_LEVELS_STREAM`] | step | example | σ of the generated image | `train/distribution_matching_loss.rs` |
 //! | [`LEVELS_STREAM`] | step | example | σ | [`crate::recipe::Recipe::sigma`] |
 //! | [`LEVELS_STREAM`] | step | [`GUIDANCE_INDEX`] + example | the scale of guidance to learn | [`crate::recipe::Recipe::guidance`] |
-//! | [`LEVELS_STREAM`] | step | [`DROPOUT_INDEX`] + example | whether the class is dropped | [`crate::recipe::Recipe::tells`] |
+//! | [`LEVELS_STREAM`] | step | [`DROPOUT_INDEX`] + example | whether the class is dropped | [`crate::recipe::Recipe::keeps_label`] |
 //! | [`ORDER_STREAM`] | epoch | position | the order of the images | [`crate::recipe::Order`] |
 //! | tensor | [`WEIGHTS_STEP`] | value | first weights, where Burn does not draw them | [`crate::net::weights`], [`crate::toy::LearnedScore`] |
 //!

@@ -1,13 +1,19 @@
 //! The recipe of a training run: what every step draws, and how far it goes. A pure function of the
 //! seed and the step, whatever computes it, natively or in the browser.
 
+pub(crate) mod checks;
+mod defaults;
+mod images;
 mod learning_rate;
 mod order;
 
+pub use checks::RecipeError;
+pub use images::{stable_from, statistics};
 pub use learning_rate::learning_rate_share;
 pub use order::Order;
 
 use crate::loss::Weighting;
+use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::random::streams::{DROPOUT_INDEX, GUIDANCE_INDEX, LEVELS_STREAM};
 
@@ -48,8 +54,9 @@ pub struct Recipe {
     pub sigmas: [f32; 2],
     /// λ(σ).
     pub weighting: Weighting,
-    /// How often a class-conditional network is not told an image's class, from 0 to 1, so that it
-    /// also learns the score of all images, which guidance needs (Ho & Salimans 2022, algorithm 1).
+    /// How often a class-conditional network is not conditioned on an image's class, from 0 to 1, so
+    /// that it also learns the score of all images, which guidance needs (Ho & Salimans 2022,
+    /// algorithm 1).
     pub label_dropout: f32,
     /// Whether every image is mirrored, left for right, with probability ½.
     pub flip: bool,
@@ -58,16 +65,33 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The default of [`Self::max_grad_norm`].
-    pub const MAX_GRAD_NORM: f32 = 1.0;
-    /// The default of [`Self::ema_decay`].
-    pub const EMA_DECAY: f64 = 0.999;
-    /// The default of [`Self::sigma_median`].
-    pub const SIGMA_MEDIAN: f32 = 0.4;
-    /// The default of [`Self::p_std`].
-    pub const P_STD: f32 = 1.5;
-    /// The default of the smallest σ: 2.5 of 256 gray levels, noise that nobody sees.
-    pub const SIGMA_MIN: f32 = 0.01;
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// [`RecipeError`] names the first impossible one.
+    pub fn check(&self) -> Result<(), RecipeError> {
+        let fail = |message: String| Err(RecipeError(message));
+        let [sigma_min, sigma_max] = self.sigmas;
+        let ends = NoiseSchedule { sigma_max, sigma_min, levels: 1 };
+        ends.check().map_err(|e| RecipeError(e.to_string()))?;
+        checks::positive("the learning rate", self.learning_rate)?;
+        checks::positive("the clipping norm", f64::from(self.max_grad_norm))?;
+        checks::sigma_median("sigma_median", self.sigma_median)?;
+        checks::positive("p_std", f64::from(self.p_std))?;
+        if !(0.0..=1.0).contains(&self.label_dropout) {
+            let dropout = self.label_dropout;
+            return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
+        }
+        if !(0.0..1.0).contains(&self.ema_decay) {
+            return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
+        }
+        checks::batch(self.batch)?;
+        if !(1..=self.batch).contains(&self.parts) {
+            let Self { parts, batch, .. } = self;
+            return fail(format!("a batch of {batch} cannot be computed in {parts} parts"));
+        }
+        checks::steps(self.steps)
+    }
 
     /// The σ of image i of a step.
     pub fn sigma(&self, step: u64, i: usize) -> f32 {
@@ -80,8 +104,8 @@ impl Recipe {
         (self.sigma_median.ln() + self.p_std * normal).exp().clamp(smallest, largest)
     }
 
-    /// Whether the network is told the class of image i of a step.
-    pub fn tells(&self, step: u64, i: usize) -> bool {
+    /// Whether the network is conditioned on the class of image i of a step, which otherwise is dropped.
+    pub fn keeps_label(&self, step: u64, i: usize) -> bool {
         key(self.seed, step).uniform(DROPOUT_INDEX + i as u32) > self.label_dropout
     }
 
@@ -114,13 +138,6 @@ pub fn ema_decay(decay: f64, step: u64) -> f64 {
     decay.min((1.0 + step) / (10.0 + step))
 }
 
-/// The σ from which the mean over all images differs from the added noise: an eighth of the distance
-/// between nearest images. There the image that a noisy one was made from has 97 % of the weight w on
-/// MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %.
-pub fn stable_from(nearest: f32) -> f32 {
-    nearest / 8.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,5 +146,27 @@ mod tests {
     fn the_first_steps_forget_sooner() {
         assert_eq!((ema_decay(0.999, 0), ema_decay(0.999, 1_000_000)), (0.1, 0.999));
         assert!((ema_decay(0.999, 90) - 0.91).abs() < 1e-9);
+    }
+
+    #[test]
+    fn impossible_numbers_are_named() {
+        let possible = Recipe::usual(10, [0.01, 9.0]);
+        let said = |recipe: Recipe| recipe.check().expect_err("refused").to_string();
+        for (recipe, what) in [
+            (Recipe { steps: 0, ..possible }, "the number of steps"),
+            (Recipe { batch: 0, ..possible }, "the batch"),
+            (Recipe { parts: 65, ..possible }, "65 parts"),
+            (Recipe { learning_rate: -1.0, ..possible }, "the learning rate"),
+            (Recipe { learning_rate: f64::NAN, ..possible }, "the learning rate"),
+            (Recipe { max_grad_norm: 0.0, ..possible }, "the clipping norm"),
+            (Recipe { ema_decay: 1.0, ..possible }, "the EMA's decay"),
+            (Recipe { sigmas: [9.0, 0.01], ..possible }, "sigma_min"),
+            (Recipe { sigma_median: -1.2, ..possible }, "sigma_median"),
+            (Recipe { p_std: 0.0, ..possible }, "p_std"),
+            (Recipe { label_dropout: 1.5, ..possible }, "the label dropout"),
+        ] {
+            let problem = said(recipe);
+            assert!(problem.contains(what), "{problem}");
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Augmentation {
         pixels
     }
 
-    /// Every image that a run can see, one after another; where bytes are spread, as the middles
+    /// Every image that a run can train on, one after another; where bytes are spread, as the middles
     /// of their gray levels.
     pub(super) fn every(self, images: &Images) -> Vec<f32> {
         let value = |&byte: &u8| self.value(byte, || 0.5);
@@ -42,7 +42,7 @@ impl Augmentation {
         values
     }
 
-    /// The number of values in all images that a run can see.
+    /// The number of values in all images that a run can train on.
     pub fn every_len(self, images: &Images) -> usize {
         images.bytes.len() * if self.flip { 2 } else { 1 }
     }

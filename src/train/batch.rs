@@ -21,11 +21,11 @@ pub(super) struct Batch {
     pub noise: Tensor<4>,
     /// The σ of each image.
     pub sigmas: Vec<f32>,
-    /// What the network is told about the class of each image.
+    /// The input of the network that stands for the class of each image.
     pub classes: Vec<ClassInput>,
 }
 
-/// The σ of each image of a part of a step's batch, and the class that the network is told of it;
+/// The σ of each image of a part of a step's batch, and the class that the network is conditioned on;
 /// `indices` are those of the whole batch.
 pub(super) fn levels_of_step(
     options: &Options,
@@ -41,7 +41,7 @@ pub(super) fn levels_of_step(
         Some(schedule) => schedule.sigma((key.uniform(i as u32) * schedule.levels as f32) as usize),
         None => recipe.sigma(step, i),
     };
-    let class = |i: usize| images.label(indices[i]).filter(|_| recipe.tells(step, i));
+    let class = |i: usize| images.label(indices[i]).filter(|_| recipe.keeps_label(step, i));
     let classes = match options.architecture.classes() {
         0 => vec![None; part.len()],
         _ => part.clone().map(class).collect(),
@@ -72,8 +72,7 @@ impl Batch {
     }
 
     /// The given images, changed, each with noise of its level. `key` provides the changes and
-    /// noise of the first image, and the streams after it those of the others. The network is told
-    /// every class.
+    /// noise of the first image, and the streams after it those of the others. No class is dropped.
     pub fn new(
         images: &Images,
         indices: &[usize],

@@ -2,7 +2,7 @@
 
 use super::Trainer;
 use crate::data::DataSet;
-use crate::model_file::{Autoguided, Card, Class, Training};
+use crate::model_file::{Autoguided, Card, Class, TrainingRecord};
 
 /// The card of a run's model as it is now. `mean` is that of the training images, in \[0, 1\],
 /// `device` is where the run computes, in words, and `held_out` are the losses of
@@ -16,11 +16,11 @@ pub(super) fn card(
     held_out: Vec<(f32, f32)>,
 ) -> Card {
     let options = trainer.options().clone();
-    let training = Training {
-        data: data.name.clone(),
-        images: data.train.len(),
+    let sampler = options.recommended_settings();
+    let recipe = options.recipe();
+    let record = TrainingRecord::new(data.name.clone(), data.train.len(), &recipe, device);
+    let training = TrainingRecord {
         checksum: options.images.map(|images| images.checksum),
-        flip: options.augmentation.flip,
         stable_targets: options.stable_targets,
         few_step: options.few_step(),
         consistency_distillation: options.distills(),
@@ -29,14 +29,8 @@ pub(super) fn card(
             .autoguidance
             .map(|by| Autoguided { away_from: by.name, guidance_scale: by.guidance_scale }),
         distribution_matching: options.distribution_matching.map(|by| by.name),
-        steps: trainer.done(),
-        examples: trainer.done() * options.batch as u64,
-        sigmas: Some((options.sigma_max, options.sigma_min)),
-        ema_decay: options.ema_decay,
-        weighting: options.weighting,
-        seconds: trainer.seconds(),
-        device,
         held_out,
+        ..record.after(trainer.done(), &recipe, trainer.seconds())
     };
     let count = options.architecture.classes();
     let counts = data.train.class_counts(count);
@@ -46,17 +40,6 @@ pub(super) fn card(
         images,
     });
     let classes = classes.collect();
-    Card {
-        format: Card::FORMAT,
-        name,
-        sampler: trainer.options().recommended_settings(),
-        mean: Some(mean),
-        architecture: options.architecture,
-        classes,
-        training: Some(training),
-        imported: None,
-        best: options.best,
-        quality: None,
-        license: options.license.unwrap_or_else(|| "unknown".into()),
-    }
+    let card = Card::of_run(name, options.architecture, sampler, mean, training);
+    Card { classes, best: options.best, license: options.license.unwrap_or(card.license), ..card }
 }

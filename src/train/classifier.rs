@@ -14,7 +14,7 @@ use crate::net::layers;
 use crate::pixel::value;
 use crate::random::Key;
 use crate::random::streams::{CLASSIFIER_SHIFT_INDEX, CLASSIFIER_SIGMA_INDEX};
-use crate::recipe::{Order, ema_decay, learning_rate_share};
+use crate::recipe::{self, Order, ema_decay, learning_rate_share};
 
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,10 +97,10 @@ impl ClassifierOptions {
     /// [`OptionsError`] names the first that is impossible.
     pub fn check(&self) -> Result<(), OptionsError> {
         let [low, high] = self.sigmas;
-        checks::steps(self.steps)?;
-        checks::batch(self.batch)?;
-        checks::positive("the learning rate", self.learning_rate)?;
-        checks::positive("the smallest noise level", f64::from(low))?;
+        recipe::checks::steps(self.steps)?;
+        recipe::checks::batch(self.batch)?;
+        recipe::checks::positive("the learning rate", self.learning_rate)?;
+        recipe::checks::positive("the smallest noise level", f64::from(low))?;
         if high.is_finite() && low <= high {
             return Ok(());
         }

@@ -13,8 +13,8 @@ use crate::net::Architecture;
 /// the path's end, an image (Song et al., *Consistency Models*, 2023). Here it is the network's
 /// denoiser, `f(x, t) = D(x, t) = x + t² s(x, t)`, whose preconditioning has that boundary.
 ///
-/// Tuning asks for the same answer at two points of a path, t and r < t, that share image and noise:
-/// `x_t = x + t z` and `x_r = x + r z`. The answer at r is a constant in it (sg, "stop gradient"):
+/// Tuning asks for the same output at two points of a path, t and r < t, that share image and noise:
+/// `x_t = x + t z` and `x_r = x + r z`. The output at r is a constant in it (sg, "stop gradient"):
 ///
 /// `E [w(t) d(f(x_t, t), sg f(x_r, r))]`, with `d(a, b) = √(‖a − b‖² + c²) − c`,
 /// `c = 0.00027 √D` (Song & Dhariwal, *Improved Techniques for Training Consistency Models*, 2023,
@@ -23,7 +23,7 @@ use crate::net::Architecture;
 ///
 /// - *Easy consistency tuning* (Geng et al., *Consistency Models Made Easy*, 2024) takes z as it was
 ///   added: a wide gap learns fast and with a bias, a narrow one without. The gap is widened at small t,
-///   `r = t (1 − Δ n(t))⁺` with `n(t) = 1 + k sigmoid(−b t)` (section 3.2). With r = 0 the answer is
+///   `r = t (1 − Δ n(t))⁺` with `n(t) = 1 + k sigmoid(−b t)` (section 3.2). With r = 0 the target is
 ///   the image, as in denoising score matching.
 /// - *Consistency distillation* (Song et al. 2023, section 4) takes x_r from the flow of a model that
 ///   learned the score, by a step of Heun's method. Its only error is that of the step, so a wide gap
@@ -63,7 +63,7 @@ impl Consistency {
             return fail("consistency tuning needs a preconditioned network: a U-Net".into());
         }
         if precision != Precision::F32 && !distillation {
-            return fail("consistency tuning compares answers too close for bf16: use f32".into());
+            return fail("consistency tuning compares outputs too close for bf16: use f32".into());
         }
         Ok(())
     }

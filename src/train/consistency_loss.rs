@@ -43,8 +43,8 @@ pub(super) fn distances(
     let score = network.valid().conditional_score(x_r.clone(), &finite_levels(rs, &ts), &classes);
     let target = x_r + score * column(rs.iter().map(|r| r * r), &device);
 
-    let answer = network.denoise(noisy, &ts, &classes);
-    let difference: Tensor<2> = (answer - Tensor::from_inner(target)).flatten(1, 3);
+    let output = network.denoise(noisy, &ts, &classes);
+    let difference: Tensor<2> = (output - Tensor::from_inner(target)).flatten(1, 3);
     let c = HUBER * (difference.dims()[1] as f32).sqrt();
     let squares = difference.square().sum_dim(1).flatten::<1>(0, 1);
     squares.add_scalar(c * c).sqrt().sub_scalar(c)
@@ -90,13 +90,13 @@ mod tests {
         let Batch { noisy, noise, .. } = batch();
         let column = |values: &[f32]| column(values.iter().copied(), &device);
         let x_r = noisy.clone() - noise.clone() * (column(&ts) - column(&rs));
-        let answer = |x: Tensor<4>, sigmas: &[f32], at: &[f32]| {
+        let denoised = |x: Tensor<4>, sigmas: &[f32], at: &[f32]| {
             x.clone() + network.score(x, at) * column(sigmas).square()
         };
         let read = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
-        let target = TensorData::new(read(answer(x_r, &rs, &[1.0, 0.4, 0.05])), [3, 1, 4, 4]);
+        let target = TensorData::new(read(denoised(x_r, &rs, &[1.0, 0.4, 0.05])), [3, 1, 4, 4]);
         let target = Tensor::<4>::from_data(target, &device);
-        let squares = (answer(noisy, &ts, &ts) - target).square();
+        let squares = (denoised(noisy, &ts, &ts) - target).square();
         let squares = squares.flatten::<2>(1, 3).sum_dim(1).flatten::<1>(0, 1);
         let c = HUBER * 4.0;
         let expected = step(&network, (squares + c * c).sqrt());

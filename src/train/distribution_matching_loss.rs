@@ -16,15 +16,15 @@ use crate::random::Key;
 use crate::random::streams::{GENERATED_LEVELS_STREAM, GENERATED_STREAM};
 use crate::recipe::Recipe;
 
-/// The noise with which generated images are looked at: z and σ of each.
+/// The noise with which generated images are compared: z and σ of each.
 pub(super) struct Noise {
     z: Tensor<4>,
     sigmas: Vec<f32>,
 }
 
 impl Noise {
-    /// `ln σ ~ N(ln 0.5, 1.3²)`, whatever levels the generator starts from: where σ is smaller there is
-    /// little to see, and where it is larger images look alike.
+    /// `ln σ ~ N(ln 0.5, 1.3²)`, whatever levels the generator starts from: where σ is smaller the noise
+    /// hides little, and where it is larger images look alike.
     const SIGMA_MEDIAN: f32 = 0.5;
     const P_STD: f32 = 1.3;
 
@@ -89,13 +89,13 @@ pub(super) fn generator_loss(
 }
 
 /// g of [`super::DistributionMatching`], from the critic's score of noisy images and the noise that
-/// the model sees in them: N × C × H × W.
+/// the model predicts in them: N × C × H × W.
 fn direction(score: Tensor<4>, by_model: Tensor<4>, noise: &Noise) -> Tensor<4> {
     let Noise { z, sigmas } = noise;
     let by_critic = score * column(sigmas.iter().map(|sigma| -sigma), &z.device());
     let [n, ..] = by_model.dims();
     let error: Tensor<2> = (by_model.clone() - z.clone()).abs().flatten(1, 3);
-    // A model that sees exactly the noise that was added leaves nothing to divide by.
+    // A model that predicts exactly the noise that was added leaves nothing to divide by.
     let size = error.mean_dim(1).clamp_min(1e-6).reshape([n, 1, 1, 1]);
     (by_model - by_critic) / size
 }
@@ -127,7 +127,7 @@ mod tests {
         let options = options(&images);
         let network = |seed| {
             let weights = weights::initial(&tiny(images.shape), seed);
-            // Drawn weights answer the same: output layers start at 0.
+            // Drawn weights have the same output: output layers start at 0.
             let shifted = weights.into_iter().map(|(name, mut tensor)| {
                 let shift = |v: &mut f32| *v += 0.01 * seed as f32;
                 tensor.values.iter_mut().for_each(shift);

@@ -6,7 +6,7 @@ use thiserror::Error;
 use super::{Method, OptionsError};
 use crate::backend::BackendError;
 use crate::backend::fused::FusedError;
-use crate::net::DescriptionError;
+use crate::net::{DescriptionError, NetworkError};
 
 /// Why a run cannot start, continue or be resumed.
 #[derive(Debug, Error)]
@@ -62,4 +62,13 @@ pub enum TrainError {
     /// No samples can be drawn.
     #[error(transparent)]
     Samples(#[from] BackendError),
+}
+
+impl From<NetworkError> for TrainError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Description(error) => Self::Description(error),
+            NetworkError::Weights(tensor) => Self::Weights(tensor),
+        }
+    }
 }

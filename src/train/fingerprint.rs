@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::Images;
 
-/// Tells sets of images apart.
+/// Distinguishes sets of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The number of images.

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
+use super::Precision;
 use super::options::Options;
 use super::options_error::OptionsError;
-use super::{Precision, checks};
 use crate::net::{Architecture, UNetDescription};
+use crate::recipe::checks;
 
 /// A way to learn besides denoising score matching with the noise that was added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +115,7 @@ impl Options {
     /// What only Burn can do, in words.
     pub fn for_kernels(&self) -> Result<&UNetDescription, String> {
         let Architecture::UNet(network) = &self.architecture else {
-            return Err(Self::OF_THE_PAPERS.into());
+            return Err(Self::REFINENET.into());
         };
         if self.precision != Precision::F32 {
             return Err("bf16".into());
@@ -123,8 +124,8 @@ impl Options {
         method.map_or(Ok(network), |method| Err(method.to_string()))
     }
 
-    /// How the run learns from a model instead of from the images; `None` if it does not.
-    pub fn taught(&self) -> Option<Method> {
+    /// How the run learns from a teacher, a model, instead of from the images; `None` if it does not.
+    pub fn teacher_method(&self) -> Option<Method> {
         self.methods().find(Method::needs_a_model)
     }
 

@@ -41,7 +41,6 @@ pub use augment::Augmentation;
 pub use autoguidance::Autoguidance;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use checkpoints::{Checkpoints, Found};
-pub(crate) use checks::sigma_median as check_sigma_median;
 pub use classifier::{ClassifierOptions, train_classifier};
 pub use consistency::Consistency;
 pub use distribution_matching::DistributionMatching;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::options_error::OptionsError;
 use super::{
-    Augmentation, Autoguidance, Consistency, DistributionMatching, Fingerprint, Precision, checks,
+    Augmentation, Autoguidance, Consistency, DistributionMatching, Fingerprint, Precision,
 };
 use crate::loss::Weighting;
 use crate::model_file::ModelFile;
@@ -107,9 +107,7 @@ fn levels() -> usize {
 
 impl Options {
     /// What [`Self::for_kernels`] calls networks that are not U-Nets.
-    pub const OF_THE_PAPERS: &str = "a network of the papers";
-    /// The default of [`Self::label_dropout`] for a class-conditional network.
-    pub const LABEL_DROPOUT: f32 = 0.1;
+    pub const REFINENET: &str = "an NCSN or NCSNv2 RefineNet";
 
     /// Checks every option.
     ///
@@ -125,30 +123,12 @@ impl Options {
                 ModelFile::MAX_BYTES
             ));
         }
-        if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Paper {
-            return fail("this network is not preconditioned: its weighting is the paper's".into());
+        if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Ncsn {
+            return fail("this network is not preconditioned: its weighting is NCSN's".into());
         }
         self.schedule().check().map_err(|e| OptionsError(e.to_string()))?;
-        checks::positive("the learning rate", self.learning_rate)?;
-        checks::positive("the clipping norm", f64::from(self.max_grad_norm))?;
-        checks::sigma_median("sigma_median", self.sigma_median)?;
-        checks::positive("p_std", f64::from(self.p_std))?;
-        self.check_methods()?;
-        if !(0.0..=1.0).contains(&self.label_dropout) {
-            let dropout = self.label_dropout;
-            return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
-        }
-        if !(0.0..1.0).contains(&self.ema_decay) {
-            return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
-        }
-        checks::batch(self.batch)?;
-        if !(1..=self.batch).contains(&self.grad_accum_steps) {
-            let Self { grad_accum_steps, batch, .. } = self;
-            return fail(format!(
-                "a batch of {batch} cannot be computed in {grad_accum_steps} parts"
-            ));
-        }
-        checks::steps(self.steps)
+        self.recipe().check()?;
+        self.check_methods()
     }
 
     /// The noise levels that the model recommends to samplers.

@@ -4,7 +4,6 @@ use super::options_error::OptionsError;
 use super::{Augmentation, Fingerprint, Options, Precision, stable_from};
 use crate::data::Images;
 use crate::data::distances::Distances;
-use crate::loss::Weighting;
 use crate::net::{Architecture, UNetDescription};
 use crate::recipe::Recipe;
 use crate::sample::Settings;
@@ -43,11 +42,13 @@ impl Options {
     /// # Errors
     /// As [`measure_distances`].
     pub fn for_images(images: &Images) -> Result<Self, OptionsError> {
-        const BATCH: usize = 64;
         let few = Augmentation::default().every_len(images) <= STABLE_TARGETS_VALUES;
         let classes = images.classes();
         let unet = UNetDescription::new(images.shape, images.statistics());
         let unet = UNetDescription { classes, ..unet };
+        let sigma_max = three_digits_up(measure_distances(images)?.largest);
+        let steps = usual_steps(images.len(), Recipe::BATCH);
+        let usual = Recipe::usual(steps, [Recipe::SIGMA_MIN, sigma_max]);
         Ok(Self {
             architecture: Architecture::UNet(unet),
             images: Some(Fingerprint::of(images)),
@@ -55,23 +56,23 @@ impl Options {
             from: None,
             sampler: None,
             best: None,
-            seed: 0,
-            steps: usual_steps(images.len(), BATCH),
-            batch: BATCH,
-            grad_accum_steps: 1,
+            seed: usual.seed,
+            steps,
+            batch: usual.batch,
+            grad_accum_steps: usual.parts,
             precision: Precision::default(),
-            learning_rate: 2e-3,
-            warmup_steps: 500,
-            max_grad_norm: Recipe::MAX_GRAD_NORM,
-            ema_decay: Recipe::EMA_DECAY,
-            weighting: Weighting::Edm,
-            sigma_max: three_digits_up(measure_distances(images)?.largest),
+            learning_rate: usual.learning_rate,
+            warmup_steps: usual.warmup_steps,
+            max_grad_norm: usual.max_grad_norm,
+            ema_decay: usual.ema_decay,
+            weighting: usual.weighting,
+            sigma_max,
             sigma_min: Recipe::SIGMA_MIN,
-            sigma_median: Recipe::SIGMA_MEDIAN,
-            p_std: Recipe::P_STD,
+            sigma_median: usual.sigma_median,
+            p_std: usual.p_std,
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
-            label_dropout: if classes > 0 { Self::LABEL_DROPOUT } else { 0.0 },
+            label_dropout: if classes > 0 { Recipe::LABEL_DROPOUT } else { usual.label_dropout },
             stable_targets: few.then(|| stable_from(images)).flatten(),
             autoguidance: None,
             consistency: None,

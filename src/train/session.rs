@@ -165,23 +165,23 @@ pub struct Session {
     /// The mean of the training images.
     mean: f32,
     /// What to do before the next step.
-    tasks: VecDeque<Task>,
+    due: VecDeque<Due>,
     /// Whether no more steps follow.
     ended: bool,
     /// The step of the newest checkpoint.
     saved: Option<u64>,
-    /// When a checkpoint was last due.
+    /// When a timed checkpoint was last due.
     last_due: Instant,
     /// The step of the last evaluation, and its held-out losses.
     held_out: Option<(u64, Vec<(f32, f32)>)>,
 }
 
-/// What a session does between steps.
-enum Task {
+/// What is due between steps.
+enum Due {
     /// Writes a checkpoint, unless the newest is of this step.
     Checkpoint,
     /// As [`Self::Checkpoint`], if enough time has passed.
-    CheckpointIfDue,
+    TimedCheckpoint,
     /// Measures held-out losses.
     HeldOut,
     /// Draws samples, unless the session is stopped meanwhile.
@@ -195,7 +195,7 @@ enum Task {
 }
 
 /// An evaluation, in order.
-const EVALUATION: [Task; 3] = [Task::HeldOut, Task::Samples, Task::Model];
+const EVALUATION: [Due; 3] = [Due::HeldOut, Due::Samples, Due::Model];
 
 impl Session {
     /// A session that trains on this data and writes the model to a file, with [`Checkpoints`]
@@ -204,7 +204,7 @@ impl Session {
         let (done, steps) = (trainer.done(), trainer.options().steps);
         // The run may have been killed between the checkpoint and the evaluation after it.
         let evaluates = options.resumed && options.evaluates_at(done) && done < steps;
-        let tasks = evaluates.then_some(EVALUATION).into_iter().flatten().collect();
+        let due = evaluates.then_some(EVALUATION).into_iter().flatten().collect();
         Self {
             mean: data.train.statistics().mean,
             saved: options.resumed.then_some(trainer.done()),
@@ -213,7 +213,7 @@ impl Session {
             trainer,
             data,
             options,
-            tasks,
+            due,
             ended: false,
             last_due: Instant::now(),
             held_out: None,
@@ -250,8 +250,8 @@ impl Session {
             self.trainer.step(&self.data.train);
             let step = self.trainer.done();
             let evaluates = self.options.evaluates_at(step) && step < steps;
-            let due = step.is_multiple_of(REPORT) || started.elapsed() >= REPORT_AFTER;
-            if !(due || evaluates || step == steps) {
+            let reports = step.is_multiple_of(REPORT) || started.elapsed() >= REPORT_AFTER;
+            if !(reports || evaluates || step == steps) {
                 continue;
             }
             // Everything saved or shown after this was found to be finite here.
@@ -262,55 +262,55 @@ impl Session {
             if evaluates {
                 // A run killed from here on must not leave a model without a checkpoint to continue
                 // from.
-                self.tasks.extend(self.saved.is_none().then_some(Task::Checkpoint));
-                self.tasks.extend(EVALUATION);
+                self.due.extend(self.saved.is_none().then_some(Due::Checkpoint));
+                self.due.extend(EVALUATION);
             }
-            self.tasks.push_back(Task::CheckpointIfDue);
+            self.due.push_back(Due::TimedCheckpoint);
             return Ok(Event::Report(Report { step, loss, learning_rate, rate, seconds }));
         }
         self.trainer.take_loss()?;
         self.ended = true;
         let step = self.trainer.done();
-        self.tasks.push_back(Task::Checkpoint);
+        self.due.push_back(Due::Checkpoint);
         if self.held_out.as_ref().is_none_or(|(at, _)| *at != step) {
-            self.tasks.extend(EVALUATION);
+            self.due.extend(EVALUATION);
         }
-        self.tasks.push_back(Task::Finish);
+        self.due.push_back(Due::Finish);
         Ok(Event::TrainingEnded { step })
     }
 
-    /// Does a task; `None` if there was nothing to do.
-    fn perform(&mut self, task: Task) -> Result<Option<Event>, SessionError> {
+    /// Does what is due; `None` if there was nothing to do.
+    fn perform(&mut self, due: Due) -> Result<Option<Event>, SessionError> {
         const SAMPLES: usize = 16;
         let step = self.trainer.done();
-        Ok(match task {
-            Task::Checkpoint => self.save()?,
-            Task::CheckpointIfDue if self.last_due.elapsed() >= self.options.checkpoint_every => {
+        Ok(match due {
+            Due::Checkpoint => self.save()?,
+            Due::TimedCheckpoint if self.last_due.elapsed() >= self.options.checkpoint_every => {
                 let event = self.save()?;
                 self.last_due = Instant::now();
                 event
             }
-            Task::CheckpointIfDue => None,
-            Task::HeldOut => {
+            Due::TimedCheckpoint => None,
+            Due::HeldOut => {
                 let losses = self.trainer.held_out(&self.data.held_out)?;
                 self.held_out = Some((step, losses.clone()));
                 Some(Event::HeldOut { step, losses })
             }
-            Task::Samples => {
+            Due::Samples => {
                 let table =
                     self.trainer.options().recommended_settings().step_table()?.around(self.mean);
                 let pixels = self.trainer.samples(&table, SAMPLES, &self.options.stop)?;
                 pixels.map(|pixels| Event::Samples { step, pixels })
             }
-            Task::Model => {
+            Due::Model => {
                 let (bytes, path) = (self.model()?.write()?, self.model.clone());
                 match write_atomically(&path, &bytes) {
                     Ok(()) => Some(Event::Model { step, path }),
                     Err(source) => return Err(SessionError::Write { path, source }),
                 }
             }
-            Task::Finish => Some(Event::Finished { step, held_out: self.losses() }),
-            Task::Fail(error) => return Err(error.into()),
+            Due::Finish => Some(Event::Finished { step, held_out: self.losses() }),
+            Due::Fail(error) => return Err(error.into()),
         })
     }
 
@@ -343,14 +343,14 @@ impl Iterator for Session {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let result = match self.tasks.pop_front() {
-                Some(task) => self.perform(task),
+            let result = match self.due.pop_front() {
+                Some(due) => self.perform(due),
                 None if self.ended => return None,
                 None => match self.train() {
                     // The trainer is back at its last sound state.
                     Err(error @ TrainError::Diverged { .. }) => {
                         self.ended = true;
-                        self.tasks.extend([Task::Checkpoint, Task::Fail(error)]);
+                        self.due.extend([Due::Checkpoint, Due::Fail(error)]);
                         continue;
                     }
                     result => result.map(Some).map_err(SessionError::from),
@@ -358,7 +358,7 @@ impl Iterator for Session {
             };
             if result.is_err() {
                 self.ended = true;
-                self.tasks.clear();
+                self.due.clear();
             }
             if let Some(item) = result.transpose() {
                 return Some(item);

@@ -1,5 +1,5 @@
-//! What the network learns to answer for a noisy image: the noise in it, according to one of
-//! three sources.
+//! What the network learns to predict of a noisy image: the noise in it, according to one of three
+//! sources.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, IndexingUpdateOp, Tensor, TensorData};
@@ -16,8 +16,8 @@ pub(super) enum Target {
     Added,
     /// The mean over all images.
     Stable(StableTargets),
-    /// The noise that a model sees.
-    Taught(Box<Teacher>),
+    /// The noise that a model predicts.
+    Teacher(Box<Teacher>),
 }
 
 impl Target {
@@ -26,7 +26,7 @@ impl Target {
         match self {
             Self::Added => batch.noise.clone(),
             Self::Stable(targets) => targets.noise(batch),
-            Self::Taught(teacher) => teacher.noise(batch, precision),
+            Self::Teacher(teacher) => teacher.noise(batch, precision),
         }
     }
 
@@ -34,7 +34,7 @@ impl Target {
     /// level: see [`super::consistency_loss::distances`].
     pub fn noise_along(&self, batch: &Batch, ends: &[f32], precision: Precision) -> Tensor<4> {
         match self {
-            Self::Taught(teacher) => teacher.noise_along(batch, ends, precision),
+            Self::Teacher(teacher) => teacher.noise_along(batch, ends, precision),
             Self::Added | Self::Stable(_) => self.noise(batch, precision),
         }
     }
@@ -44,7 +44,7 @@ impl Target {
 /// the image it was made from, but its mean over all images x that x̃ can have been made from,
 /// `E[z | x̃] = (x̃ − Σ w x)/σ` with `w ∝ exp(−‖x̃ − x‖²/2σ²)`.
 ///
-/// If the network is told the image's class, the mean is over the images of that class.
+/// If the network is conditioned on the image's class, the mean is over the images of that class.
 ///
 /// Both have the same minimizer, since they have the same mean given x̃. The added noise scatters
 /// about that mean, the more so the larger σ is, and makes the gradients scatter; the mean does
@@ -126,7 +126,7 @@ impl StableTargets {
         let Reference { images, half_norms, classes, .. } =
             reference.expect("batches are on the devices of the run");
         let others = classes.as_ref().map(|classes| {
-            // A row of zeros for an image whose class the network is not told.
+            // A row of zeros for an image whose class is dropped.
             let [count, images] = classes.dims();
             let zeros = Tensor::<2>::zeros([1, images], &device);
             let known =
@@ -188,7 +188,7 @@ mod tests {
     }
 
     /// The definition, applied image by image, with images close enough for several to count: for a
-    /// network without classes, and for one that is told some of them.
+    /// network without classes, and for one that is conditioned on some of them.
     #[test]
     fn stable_targets_are_means_over_all_images_that_fit() {
         let shape = ImageShape { channels: 2, height: 2, width: 3 };
@@ -204,15 +204,15 @@ mod tests {
         assert_eq!(every.len(), 2 * images.bytes.len());
         let host = |tensor: Tensor<4>| tensor.into_data().iter::<f32>().collect::<Vec<f32>>();
 
-        for (classes, told) in [(0, [None; 4]), (3, [Some(0), None, Some(1), Some(0)])] {
+        for (classes, labels) in [(0, [None; 4]), (3, [Some(0), None, Some(1), Some(0)])] {
             let devices = std::slice::from_ref(&device);
             let targets = StableTargets::new(&images, change, 0.4, classes, devices);
             let autodiff = device.clone().autodiff();
             let batch = Batch::new(&images, &[0, 3, 7, 9], change, sigmas.clone(), key, &autodiff);
-            let batch = Batch { classes: told.map(ClassInput::from).to_vec(), ..batch };
+            let batch = Batch { classes: labels.map(ClassInput::from).to_vec(), ..batch };
             let (noisy, added) = (host(batch.noisy.clone()), host(batch.noise.clone()));
             let found = host(Target::Stable(targets).noise(&batch, Precision::F32));
-            for (row, (&sigma, told)) in sigmas.iter().zip(told).enumerate() {
+            for (row, (&sigma, class)) in sigmas.iter().zip(labels).enumerate() {
                 let [noisy, added, found] =
                     [&noisy, &added, &found].map(|all| &all[row * dimension..][..dimension]);
                 if sigma < 0.4 {
@@ -220,7 +220,7 @@ mod tests {
                     continue;
                 }
                 let weight = |(index, image): (usize, &[f32])| {
-                    let fits = told.is_none() || told == images.label(index % 20);
+                    let fits = class.is_none() || class == images.label(index % 20);
                     let square: f32 = noisy.iter().zip(image).map(|(a, b)| (a - b).powi(2)).sum();
                     let weight = (-f64::from(square) / 2.0 / f64::from(sigma).powi(2)).exp();
                     if fits { weight } else { 0.0 }

@@ -34,7 +34,7 @@ impl Teacher {
     /// The networks that a run with these options learns from: the model's and, if that is guided away
     /// from a worse one, the latter's. Empty if the run learns from the images.
     pub fn architectures(options: &Options) -> Vec<&Architecture> {
-        if options.taught().is_none() {
+        if options.teacher_method().is_none() {
             return Vec::new();
         }
         match (&options.distribution_matching, &options.autoguidance) {
@@ -70,8 +70,9 @@ impl Teacher {
         std::iter::once(&self.network).chain(worse)
     }
 
-    /// The noise that it sees in noisy images, `−σ s(x̃, σ)`. Denoising score matching asks for
-    /// this instead of the added noise, and so without the latter's variance.
+    /// The noise that it predicts in the noisy images of a batch, `−σ s(x̃, σ)`: N × C × H × W. As the
+    /// target of denoising score matching in place of the added noise, it is without the latter's
+    /// variance.
     pub fn noise(&self, batch: &Batch, precision: Precision) -> Tensor<4> {
         self.noise_in(batch.noisy.clone().inner(), &batch.sigmas, &batch.classes, precision)
     }
@@ -90,7 +91,8 @@ impl Teacher {
         first.clone() + (second - first) * share
     }
 
-    /// As [`Self::noise`], in these images.
+    /// As [`Self::noise`], the noise that it predicts in noisy images `x`, N × C × H × W, each with its
+    /// own σ and class.
     pub fn noise_in(
         &self,
         x: Tensor<4>,
@@ -101,12 +103,12 @@ impl Teacher {
         let device = x.device();
         let here = |network: &Network| precision.cast(network.clone().to_device(&device));
         let network = here(&self.network);
-        let told: Vec<Option<usize>> = classes.iter().map(|input| input.class).collect();
-        let score = network.class_score(x.clone(), sigmas, &told);
+        let labels: Vec<Option<usize>> = classes.iter().map(|input| input.class).collect();
+        let score = network.class_score(x.clone(), sigmas, &labels);
         let difference = match &self.guidance {
             Guidance::Auto(guide) => {
                 let guide = Autoguide { worse: here(&guide.worse), ..Autoguide::clone(guide) };
-                Some(guide.difference(&x, sigmas, &told, &score))
+                Some(guide.difference(&x, sigmas, &labels, &score))
             }
             Guidance::Class => {
                 let factors = classes.iter().map(|ClassInput { guidance, .. }| guidance - 1.0);

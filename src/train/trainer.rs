@@ -11,8 +11,8 @@ use super::learner::Learner;
 use super::learner::burn::BurnLearner;
 use super::learner::fused::FusedLearner;
 use super::{
-    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Options, OptionsError, Ranks,
-    TrainError, batch, checks,
+    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Method, Options, OptionsError,
+    Ranks, TrainError, batch, checks,
 };
 use crate::backend::View;
 use crate::backend::fused::Gpu;
@@ -32,6 +32,8 @@ pub struct Trainer {
     progress: Progress,
     /// The progress when everything was last known to be finite.
     sound: Progress,
+    /// What still lacks the model to learn from; `None` if there is one, or none is needed.
+    lacks_teacher: Option<Method>,
 }
 
 /// How far a run is.
@@ -44,6 +46,9 @@ struct Progress {
 impl Trainer {
     /// Starts a new run. Its state is on the first device. With several devices, each computes its
     /// share of every batch with a copy of the network, and gradients are added up on the first.
+    ///
+    /// If the options ask for what is learned from a model ([`Options::teacher_method`]), the run makes
+    /// no steps before [`Self::autoguided`], [`Self::distilled`] or [`Self::matched`] has set it.
     ///
     /// # Errors
     /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] if there is
@@ -68,7 +73,8 @@ impl Trainer {
     fn with(options: Options, images: &Images, learner: Box<dyn Learner>) -> Self {
         let order = Order::new(images.len(), options.seed);
         let (progress, sound) = (Progress::default(), Progress::default());
-        Self { options, order, learner, progress, sound }
+        let lacks_teacher = options.teacher_method();
+        Self { options, order, learner, progress, sound, lacks_teacher }
     }
 
     /// Starts from the weights of a model of the same architecture instead of random ones. The rows
@@ -92,7 +98,7 @@ impl Trainer {
         check_weights(&by.worse, &worse)?;
         let better = self.ema_weights()?;
         let options = Options { autoguidance: Some(by), ..self.options };
-        Self { options, ..self }.taught(vec![better, worse])
+        Self { options, ..self }.set_teacher(vec![better, worse])
     }
 
     /// Learns what the model that the run starts from does, instead of the score of the images. Noise
@@ -113,11 +119,11 @@ impl Trainer {
             let problem = "this run learns from another model than the one that it starts from";
             return Err(OptionsError(problem.into()).into());
         }
-        if self.options.taught().is_none() {
+        if self.options.teacher_method().is_none() {
             return Err(OptionsError("this run distills no model".into()).into());
         }
         let model = self.ema_weights()?;
-        self.taught(vec![model])
+        self.set_teacher(vec![model])
     }
 
     /// Learns to draw in few evaluations from the distribution of a model, instead of learning the
@@ -130,14 +136,19 @@ impl Trainer {
     pub fn matched(self, by: DistributionMatching, model: Weights) -> Result<Self, TrainError> {
         check_weights(&by.model, &model)?;
         let options = Options { distribution_matching: Some(by), ..self.options };
-        Self { options, ..self }.taught(vec![model])
+        Self { options, ..self }.set_teacher(vec![model])
     }
 
-    /// Learns from these models, as the options say.
-    fn taught(mut self, models: Vec<Weights>) -> Result<Self, TrainError> {
+    /// Sets the models that the options ask to learn from.
+    fn set_teacher(mut self, models: Vec<Weights>) -> Result<Self, TrainError> {
         self.options.check()?;
-        self.learner.teach(&self.options, models)?;
-        Ok(self)
+        self.learner.set_teacher(&self.options, models)?;
+        Ok(Self { lacks_teacher: None, ..self })
+    }
+
+    /// Checks that the run has the models that the options ask to learn from.
+    fn check_teacher(&self) -> Result<(), TrainError> {
+        self.lacks_teacher.map_or(Ok(()), |method| Err(TrainError::Teacher(method)))
     }
 
     /// Trains together with other processes, each of which has made the same trainer: from now on
@@ -184,10 +195,12 @@ impl Trainer {
     /// 0 reports them.
     ///
     /// # Errors
-    /// If the device fails: the other ranks then wait, and have to be ended by [`Ranks::abort`].
+    /// If the run lacks the model that it learns from, or the device fails: the other ranks then wait,
+    /// and have to be ended by [`Ranks::abort`].
     pub fn follow(&mut self, images: &Images) -> Result<(), TrainError> {
         // Reading losses waits for the device.
         const CHECK: u64 = 10;
+        self.check_teacher()?;
         while self.learner.another_step() {
             self.step(images);
             self.learner.check()?;
@@ -231,7 +244,8 @@ impl Trainer {
         let Checkpoint { step, seconds, records, .. } = checkpoint;
         self.learner.resume(&self.options, records)?;
         let progress = Progress { step, seconds };
-        Ok(Self { progress, sound: progress, ..self })
+        // The checkpoint had the teacher, or the learner would have refused it.
+        Ok(Self { progress, sound: progress, lacks_teacher: None, ..self })
     }
 
     /// Everything needed to continue.
@@ -259,10 +273,13 @@ impl Trainer {
         self.progress.seconds
     }
 
-    /// Makes one optimizer step. The device may still be at work on it, so [`Self::take_loss`] tells
-    /// of failures; also of a step that is not made because the run lacks the model that it learns
-    /// from.
+    /// Makes one optimizer step. The device may still be at work on it, so [`Self::take_loss`] reports
+    /// failures. A run that lacks the model that it learns from makes no step, and [`Self::done`] stays
+    /// as it is: ask for the loss in a loop that waits for it to rise.
     pub fn step(&mut self, images: &Images) {
+        if self.lacks_teacher.is_some() {
+            return;
+        }
         let started = Instant::now();
         let (options, step) = (&self.options, self.progress.step);
         let indices = self.order.batch(step, options.batch);
@@ -271,16 +288,17 @@ impl Trainer {
         self.progress.seconds += started.elapsed().as_secs_f64();
     }
 
-    /// The mean weighted loss of the steps since the last call, over D/2, so that a network that
-    /// always answers 0 has about 1 under the paper's weighting; of a consistency model, whose losses
-    /// are distances and not their squares, over √D; of a run that matches a distribution, that of
-    /// the critic. Waits for the device. `None` if there was no step.
+    /// The mean weighted loss of the steps since the last call, over D/2, so that a network whose output
+    /// is 0 has about 1 under NCSN's weighting; of a consistency model, whose losses are distances and
+    /// not their squares, over √D; of a run that matches a distribution, that of the critic. Waits for
+    /// the device. `None` if there was no step.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
-    /// its state of the last call. [`TrainError::Teacher`] if steps were not made because there is no
-    /// model to learn from.
+    /// its state of the last call. [`TrainError::Teacher`] if the run lacks the model that it learns
+    /// from, so that no steps are made.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
+        self.check_teacher()?;
         let started = Instant::now();
         let Some(losses) = self.learner.take_losses()? else { return Ok(None) };
         self.progress.seconds += started.elapsed().as_secs_f64();
@@ -359,8 +377,8 @@ impl Trainer {
             }),
         };
         let conditioning = Conditioning { classes, ..Conditioning::default() };
-        let (averaged, shape) = (self.learner.averaged()?, architecture.image_shape());
-        let mut chains = averaged.chains(shape, table.clone(), &conditioning, 1, 0..count)?;
+        let source = self.learner.averaged()?.into_source(architecture.image_shape());
+        let mut chains = source.chains(table.clone(), &conditioning, 1, 0..count)?;
         while block_on(chains.advance(usize::MAX))? > 0 {
             if stop.load(Ordering::Relaxed) {
                 return Ok(None);
@@ -396,7 +414,6 @@ fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
 mod tests {
     use super::*;
     use crate::net::{ImageShape, UNetDescription};
-    use crate::train::Method;
     use crate::train::test_network::tiny;
 
     /// Six images of 4 × 4, of two classes.
@@ -429,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn without_its_teacher_a_run_learns_nothing_instead_of_the_images() {
+    fn without_its_teacher_a_run_makes_no_steps_instead_of_learning_the_images() {
         let images = images();
         let options = options(&images);
         let architecture = options.architecture.clone().with_guidance_max(4.0);
@@ -441,11 +458,12 @@ mod tests {
             trainer.step(&images);
             let error = trainer.take_loss().expect_err("refused");
             assert!(matches!(error, TrainError::Teacher(_)), "{error}");
-            assert_eq!(weights(&trainer), before);
+            assert_eq!((weights(&trainer), trainer.done()), (before, 0));
         }
-        let mut taught = trainer(&guided, &images).distilled().expect("it takes a scale");
-        taught.step(&images);
-        assert!(taught.take_loss().expect("finite").is_some());
+        let mut distills = trainer(&guided, &images).distilled().expect("it takes a scale");
+        distills.step(&images);
+        assert!(distills.take_loss().expect("finite").is_some());
+        assert_eq!(distills.done(), 1);
     }
 
     #[test]
@@ -459,8 +477,8 @@ mod tests {
         let by = DistributionMatching { model: architecture, name, critic_steps: 1 };
         let matched = trainer(&guided, &images).matched(by, model.clone());
         let autoguided = trainer(&plain, &images).autoguided(away_from(&plain), model);
-        for taught in [matched, autoguided] {
-            let again = taught.expect("they fit together").distilled();
+        for with_teacher in [matched, autoguided] {
+            let again = with_teacher.expect("they fit together").distilled();
             let error = again.err().expect("refused").to_string();
             assert!(error.contains("another model"), "{error}");
         }

@@ -9,7 +9,7 @@ use super::options::Options;
 /// batch, so that the losses of the parts add up to the batch's.
 pub(super) fn weighted_sum(losses: Tensor<1>, sigmas: &[f32], options: &Options) -> Tensor<1> {
     let data = options.architecture.preconditioning();
-    // Without preconditioning, the weighting is the paper's; `Options::check` makes sure of that.
+    // Without preconditioning, the weighting is NCSN's; `Options::check` makes sure of that.
     let factor = |sigma| {
         data.map_or(1.0, |data| match options.consistency {
             Some(_) => consistency_loss::weight(sigma, &data),

@@ -7,7 +7,7 @@ use super::judge::Judge;
 use super::plot;
 use super::report::{Point, distance};
 use super::session::Session;
-use crate::cli::presets::{Variant, preset};
+use crate::cli::presets::{Trial, preset};
 use crate::model_file::Card;
 use crate::sample::{Sampler, Settings};
 use crate::words::count;
@@ -58,7 +58,7 @@ pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
     // The cheap ones first, so that there is soon something to see.
     for &nfe in &arguments.nfe {
         for &sampler in &samplers {
-            for &variant in Variant::of(sampler) {
+            for &variant in Trial::of(sampler) {
                 if variant.short && has_levels {
                     continue;
                 }

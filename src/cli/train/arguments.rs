@@ -50,15 +50,15 @@ pub struct AugmentationArgs {
     pub dequantize: bool,
 }
 
-/// What the network is told of the images' classes.
+/// Whether the network is conditioned on the images' classes.
 #[derive(clap::Args)]
 pub struct LabelArgs {
     /// Whether the model can be asked for a class: auto, if the images have classes (labels in the
     /// data set, or a folder for each) and the network is a U-Net; or off.
     #[arg(long, value_enum, default_value_t = Labels::Auto)]
     pub labels: Labels,
-    /// How often the network is not told an image's class, from 0 to 1, so that it also learns to
-    /// do without: guidance needs both [default: 0.1].
+    /// How often the network is not conditioned on an image's class, from 0 to 1, so that it also
+    /// learns to do without: guidance needs both [default: 0.1].
     #[arg(long, value_name = "SHARE")]
     pub label_dropout: Option<f32>,
 }
@@ -139,7 +139,7 @@ pub struct OptimizationArgs {
     #[arg(long)]
     pub steps: Option<u64>,
     /// Images per step.
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = Recipe::BATCH)]
     pub batch: usize,
     /// Compute each batch in this many parts, one after another, to save memory; the weights are
     /// the same up to rounding.
@@ -153,9 +153,9 @@ pub struct OptimizationArgs {
     /// for the U-Net, 1e-3 for other networks and with --init-from, 3e-3 for a --classifier].
     #[arg(long)]
     pub lr: Option<f64>,
-    /// Steps over which the learning rate rises to --lr.
-    #[arg(long, alias = "warm-up", default_value_t = 500)]
-    pub warmup_steps: u64,
+    /// Steps over which the learning rate rises to --lr [default: 500, but at most an eighth of all].
+    #[arg(long, alias = "warm-up")]
+    pub warmup_steps: Option<u64>,
     /// Clip the norm of all gradients together to this.
     #[arg(long, alias = "clip", default_value_t = Recipe::MAX_GRAD_NORM)]
     pub max_grad_norm: f32,
@@ -164,7 +164,7 @@ pub struct OptimizationArgs {
     #[arg(long, alias = "ema", default_value_t = Recipe::EMA_DECAY)]
     pub ema_decay: f64,
     /// The seed of everything random.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = Recipe::SEED)]
     pub seed: u64,
 }
 

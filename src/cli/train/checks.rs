@@ -10,7 +10,9 @@ use super::method::ConsistencyOf;
 use super::network::Net;
 use super::noise::{Sigmas, StableTargets};
 use crate::cli::numbers::{BATCH, ensure_positive, ensure_within};
-use crate::train::{DistributionMatching, check_sigma_median};
+use crate::recipe::Recipe;
+use crate::recipe::checks::sigma_median;
+use crate::train::DistributionMatching;
 
 /// The flags that have an effect on U-Nets alone, by their names for clap.
 const OF_UNETS: &[&str] =
@@ -18,7 +20,7 @@ const OF_UNETS: &[&str] =
 
 impl Arguments {
     /// Checks that every flag has an effect and that numbers are possible, and notes which flags were
-    /// given, which only the matches of the program or subcommand tell.
+    /// given, which only the matches of the program or subcommand say.
     ///
     /// # Errors
     /// Names a flag that has no effect or an impossible value.
@@ -106,12 +108,14 @@ impl Arguments {
     /// Checks the numbers that do not depend on the images.
     fn ensure_possible(&self) -> anyhow::Result<()> {
         let Self { run, optimization, noise, .. } = self;
-        // A stream of random numbers must be able to tell the steps apart.
+        // A stream of random numbers must be able to distinguish the steps.
         let steps = 1..=u64::from(u32::MAX) - 1;
         optimization.steps.map_or(Ok(()), |count| ensure_within("--steps", count, steps))?;
         ensure_within("--batch", optimization.batch, BATCH)?;
         if let (Some(_), Some(steps)) = (&run.method.distribution_matching, optimization.steps) {
-            let (warmup_steps, critic_steps) = (optimization.warmup_steps, run.method.critic_steps);
+            let usual = Recipe::usual_warmup_steps(steps);
+            let warmup_steps = optimization.warmup_steps.unwrap_or(usual);
+            let critic_steps = run.method.critic_steps;
             let critics = DistributionMatching::steps_before_generator(warmup_steps, critic_steps);
             ensure!(
                 steps > critics,
@@ -134,7 +138,7 @@ impl Arguments {
         for (flag, number) in positive {
             number.map_or(Ok(()), |number| ensure_positive(flag, number))?;
         }
-        check_sigma_median("--sigma-median", noise.sigma_median)?;
+        sigma_median("--sigma-median", noise.sigma_median)?;
         let decay = optimization.ema_decay;
         ensure!(
             (0.0..1.0).contains(&decay),
@@ -174,7 +178,8 @@ mod tests {
             let arguments = checked(&["--init-from m ", flags].concat()).expect("of a U-Net");
             arguments.ensure_effect_on_refinenet()
         };
-        said("--lr 1e-4 --weighting paper").expect("of any network");
+        said("--lr 1e-4 --weighting ncsn").expect("of any network");
+        said("--weighting paper").expect("its earlier name");
         for flag in ["--sigma-median 1", "--p-std 1", "--labels off", "--label-dropout 0.2"] {
             let refusal = said(flag).expect_err("refused").to_string();
             assert!(flag.starts_with(refusal.split(' ').next().expect("a word")), "{refusal}");

@@ -69,7 +69,7 @@ fn of_models(options: &Options) -> [usize; 2] {
     match (&options.distribution_matching, &options.autoguidance) {
         (Some(by), _) => [1, COPIES_OF_CRITIC].map(|copies| copies * by.model.parameters()),
         (None, Some(by)) => [own + by.worse.parameters(), 0],
-        (None, None) => [options.taught().map_or(0, |_| own), 0],
+        (None, None) => [options.teacher_method().map_or(0, |_| own), 0],
     }
 }
 
@@ -82,7 +82,7 @@ fn step(trainer: &mut Trainer, data: &DataSet, steps: u32) -> Result<Duration, T
     Ok(started.elapsed())
 }
 
-/// The peak memory of this process in bytes, if the system tells it.
+/// The peak memory of this process in bytes, if the system reports it.
 fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

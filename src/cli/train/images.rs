@@ -1,4 +1,4 @@
-//! The images that a run trains on, and what the network is told of them.
+//! The images that a run trains on, and the classes that the network is conditioned on.
 
 use super::arguments::{Arguments, AugmentationArgs, Labels};
 use super::network::Net;
@@ -22,7 +22,8 @@ impl Arguments {
         self.images.load(&|shape| sizes::check_or_suggest(shape, &check))
     }
 
-    /// The names of the classes that a network of this kind is told; none for an unconditional one.
+    /// The names of the classes that a network of this kind is conditioned on; none for an unconditional
+    /// one.
     pub fn classes<'a>(&self, data: &'a DataSet, net: Net) -> &'a [String] {
         let labels = self.labels.labels == Labels::Auto && net == Net::Unet;
         if labels && data.train.classes() > 0 { &data.classes } else { &[] }

@@ -1,7 +1,7 @@
 //! `train` and `ncsn train`: images in, a model out.
 //!
 //! [`arguments`] holds the flags ([`network`], [`noise`] and [`method`] some of them), [`checks`] what
-//! is asked of them, [`images`] what is read, [`options`] what the library is told, [`start`] what a
+//! is asked of them, [`images`] what is read, [`options`] what the library gets, [`start`] what a
 //! run starts from, [`place`] where it computes, [`ranks`] which processes take part, [`resume`] what
 //! a resumed one keeps, [`run`] what is printed while the library trains, [`interrupt`] what ends it
 //! early, [`log`] the files written along the way ([`table`] its tables, [`tensorboard`] its event

@@ -8,6 +8,7 @@ use crate::net::{
     Variant,
 };
 use crate::noise::{NoiseSchedule, rules};
+use crate::recipe::Recipe;
 use crate::sample::Settings;
 
 /// The kinds of network.
@@ -87,15 +88,15 @@ impl Net {
     pub fn weighting(self) -> Weighting {
         match self {
             Self::Unet => Weighting::Edm,
-            Self::Ncsn | Self::Ncsnv2 => Weighting::Paper,
+            Self::Ncsn | Self::Ncsnv2 => Weighting::Ncsn,
         }
     }
 
-    /// Adam's learning rate; NCSN's as published.
+    /// Adam's learning rate for a new network.
     pub fn learning_rate(self) -> f64 {
         match self {
-            Self::Unet => 2e-3,
-            Self::Ncsn | Self::Ncsnv2 => 1e-3,
+            Self::Unet => Recipe::LEARNING_RATE,
+            Self::Ncsn | Self::Ncsnv2 => Recipe::LEARNING_RATE_OF_REFINENETS,
         }
     }
 }

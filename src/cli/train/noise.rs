@@ -1,6 +1,7 @@
 //! The noise levels that a run trains on, and how much each of them counts.
 
 use clap::ValueEnum;
+use clap::builder::PossibleValue;
 
 use super::network::Net;
 use crate::cli::noise_levels;
@@ -14,7 +15,7 @@ use crate::sample::Settings;
 #[derive(Clone, clap::Args)]
 pub struct NoiseArgs {
     /// How much each noise level counts [default: edm for the U-Net, the only preconditioned
-    /// network; paper for the others].
+    /// network; ncsn for the others].
     #[arg(long, value_enum)]
     pub weighting: Option<Weighting>,
     /// How to choose the noise levels [default: auto for the U-Net, unless --sigma-max or --levels
@@ -112,13 +113,13 @@ impl NoiseArgs {
 
 impl ValueEnum for Weighting {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Paper, Self::Edm]
+        &[Self::Ncsn, Self::Edm]
     }
 
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(match self {
-            Self::Paper => "paper",
-            Self::Edm => "edm",
-        }))
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Ncsn => PossibleValue::new("ncsn").alias("paper"),
+            Self::Edm => PossibleValue::new("edm"),
+        })
     }
 }

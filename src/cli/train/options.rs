@@ -9,6 +9,7 @@ use crate::cli::model::was_trained_on;
 use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
+use crate::recipe::Recipe;
 use crate::train::{Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps};
 use crate::words::count;
 
@@ -43,10 +44,11 @@ impl Arguments {
             .with_classes(classes.len())
             .with_guidance_max(run.method.distill_guidance.unwrap_or(0.0));
         let batch = optimization.batch;
+        let steps = optimization.steps.unwrap_or_else(|| usual_steps(data.train.len(), batch));
         let images = Fingerprint::of(&data.train);
         ensure!(
             !classes.is_empty() || self.labels.label_dropout.is_none(),
-            "--label-dropout has no effect: the network is told no classes"
+            "--label-dropout has no effect: the network is unconditional"
         );
         // The license holds for the same images; measured sampler settings also need a network of
         // the same kind (score or few-step).
@@ -60,16 +62,15 @@ impl Arguments {
             sampler: alike.map(|card| card.sampler),
             best: alike.and_then(|card| card.best),
             seed: optimization.seed,
-            steps: optimization.steps.unwrap_or_else(|| usual_steps(data.train.len(), batch)),
+            steps,
             batch,
             grad_accum_steps: optimization.grad_accum_steps,
             precision: optimization.precision.unwrap_or_default(),
             learning_rate: optimization.lr.unwrap_or_else(|| match origin {
                 None => net.learning_rate(),
-                // Enough to learn something new, but not so much that everything is lost first.
-                Some(_) => 1e-3,
+                Some(_) => Recipe::LEARNING_RATE_FROM_MODEL,
             }),
-            warmup_steps: optimization.warmup_steps,
+            warmup_steps: optimization.warmup_steps.unwrap_or(Recipe::usual_warmup_steps(steps)),
             max_grad_norm: optimization.max_grad_norm,
             ema_decay: optimization.ema_decay,
             weighting: noise.weighting.unwrap_or(net.weighting()),
@@ -81,7 +82,7 @@ impl Arguments {
             augmentation: self.augmentation(),
             label_dropout: match classes.is_empty() {
                 true => 0.0,
-                false => self.labels.label_dropout.unwrap_or(Options::LABEL_DROPOUT),
+                false => self.labels.label_dropout.unwrap_or(Recipe::LABEL_DROPOUT),
             },
             stable_targets: self.stable_targets(data, net),
             autoguidance: None,
@@ -177,7 +178,7 @@ mod tests {
         data.train.labels = Some((0..50).map(|image| image % 2).collect());
         data.classes = ["a", "b"].map(String::from).to_vec();
         refused(&data, " --labels off --label-dropout 0.3");
-        let told = options(&data, None, " --label-dropout 0.3").expect("there are classes");
-        assert_eq!(told.label_dropout, 0.3);
+        let conditional = options(&data, None, " --label-dropout 0.3").expect("there are classes");
+        assert_eq!(conditional.label_dropout, 0.3);
     }
 }

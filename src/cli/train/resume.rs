@@ -81,11 +81,7 @@ impl Arguments {
                 optimization.grad_accum_steps.to_string(),
                 before.grad_accum_steps.to_string(),
             ),
-            (
-                "--warmup-steps",
-                optimization.warmup_steps.to_string(),
-                before.warmup_steps.to_string(),
-            ),
+            ("--warmup-steps", number(optimization.warmup_steps), before.warmup_steps.to_string()),
             (
                 "--max-grad-norm",
                 optimization.max_grad_norm.to_string(),
@@ -110,7 +106,7 @@ impl Arguments {
         ]
     }
 
-    /// What a run keeps of its network, and of what that is told.
+    /// What a run keeps of its network, and of the classes that it is conditioned on.
     fn network_kept(&self, before: &Options) -> [Kept; 6] {
         let network = &self.network;
         let net = Net::of(&before.architecture);

@@ -12,6 +12,7 @@ use super::interrupt::Interrupt;
 use super::log::Log;
 use crate::cli::progress;
 use crate::data::DataSet;
+use crate::model_file::ModelError;
 use crate::train::{
     Checkpoints, Event, Options, Report, Session, SessionError, SessionOptions, TrainError, Trainer,
 };
@@ -63,7 +64,7 @@ pub fn run(
                 // A model for few evaluations unlearns the score while it improves.
                 if !session.trainer().options().few_step() && !held_out.is_empty() {
                     let half = shape.dimension() / 2;
-                    println!("held-out loss ½‖σ s + z‖² (a network that answers 0 has {half}):");
+                    println!("held-out loss ½‖σ s + z‖² (a network whose output is 0 has {half}):");
                     for (sigma, loss) in held_out {
                         println!("  σ = {sigma:<8.3} {loss:.2}");
                     }
@@ -86,7 +87,8 @@ fn explain(error: SessionError, session: &Session) -> anyhow::Error {
         return error.into();
     };
     match error {
-        SessionError::Train(TrainError::Diverged { .. }) => anyhow!(
+        SessionError::Train(TrainError::Diverged { .. })
+        | SessionError::Model(ModelError::BeyondF16 { .. } | ModelError::NotFinite(_)) => anyhow!(
             "{error}; step {step} is saved in {newest}: continue from it with --resume and an --lr below \
              {:e}, or start anew with a smaller --max-grad-norm or a longer --warmup-steps",
             session.trainer().options().learning_rate

@@ -115,7 +115,7 @@ impl Start {
         let bf16 = arguments.optimization.precision == Some(Precision::Bf16);
         let needs = needs
             .or(bf16.then_some("--precision bf16"))
-            .or((arguments.network.arch != Net::Unet).then_some(Options::OF_THE_PAPERS));
+            .or((arguments.network.arch != Net::Unet).then_some(Options::REFINENET));
         if leads && !run.dry_run {
             ensure_own_files(arguments, checkpoints)?;
         }
@@ -129,7 +129,7 @@ impl Start {
             _ => match weights.architecture() {
                 Some(Architecture::RefineNet(_)) => {
                     arguments.ensure_effect_on_refinenet()?;
-                    Some(Options::OF_THE_PAPERS.to_owned())
+                    Some(Options::REFINENET.to_owned())
                 }
                 Some(Architecture::UNet(_)) | None => None,
             },
@@ -206,8 +206,8 @@ impl Start {
     }
 }
 
-/// Warns if a resumed run goes on with other images than it began with, or with other labels that it is
-/// told.
+/// Warns if a resumed run goes on with other images than it began with or, if it is class-conditional,
+/// with other labels.
 fn warn_of_other_images(run: &Options, found: &Fingerprint) {
     let Some(then) = &run.images else { return };
     if !then.same_images(found) {

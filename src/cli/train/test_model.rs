@@ -6,8 +6,8 @@ use crate::net::{Architecture, ImageShape};
 use crate::sample::{Sampler, Settings};
 use crate::train::test_network::tiny;
 
-/// A small model of fifty images of 1 × 8 × 8 called noise: one that knows their score, or one for few
-/// evaluations.
+/// A small model of fifty images of 1 × 8 × 8 called noise: one that has learned their score, or one for
+/// few evaluations.
 pub fn model(few_step: bool) -> ModelFile {
     let image_shape = ImageShape { channels: 1, height: 8, width: 8 };
     let sizes = tiny(image_shape);

@@ -40,8 +40,6 @@ pub struct BurnLearner {
     losses: Option<(Tensor<1>, u32)>,
     /// The other processes of a distributed run.
     membership: Membership,
-    /// Why a step was not made.
-    failure: Option<TrainError>,
 }
 
 impl BurnLearner {
@@ -63,8 +61,8 @@ impl BurnLearner {
         });
         let target = stable.map_or(Target::Added, Target::Stable);
         let (sound, losses, device) = (state.clone(), None, device.clone());
-        let (membership, failure) = (Membership::default(), None);
-        Ok(Self { device, shards, target, state, sound, losses, membership, failure })
+        let membership = Membership::default();
+        Ok(Self { device, shards, target, state, sound, losses, membership })
     }
 
     /// The gradients of a loss with respect to the weights of a module, clipped, over the whole batch,
@@ -97,7 +95,7 @@ impl BurnLearner {
         let (grads, sum) = self.gradients(options, &state.network, |part, network, device| {
             let network = options.precision.cast(network.clone());
             match (&state.critic, target) {
-                (Some(Critic { network: critic, .. }), Target::Taught(teacher)) => {
+                (Some(Critic { network: critic, .. }), Target::Teacher(teacher)) => {
                     let critic = now.constant(critic, device);
                     let noise = now.noise(part.clone(), device);
                     let batch = now.batch(part, device);
@@ -139,11 +137,12 @@ impl BurnLearner {
         });
     }
 
-    /// Learns from the networks of [`Teacher::architectures`], if the options ask for any.
-    fn learn_from(&mut self, options: &Options, networks: Vec<Network>) -> Result<(), TrainError> {
-        if let Some(what) = options.taught() {
-            let teacher = Teacher::new(options, networks).ok_or(TrainError::Teacher(what))?;
-            self.target = Target::Taught(Box::new(teacher));
+    /// Makes the networks of [`Teacher::architectures`] the source of the target, if the options ask for
+    /// any.
+    fn set_target(&mut self, options: &Options, networks: Vec<Network>) -> Result<(), TrainError> {
+        if let Some(method) = options.teacher_method() {
+            let teacher = Teacher::new(options, networks).ok_or(TrainError::Teacher(method))?;
+            self.target = Target::Teacher(Box::new(teacher));
         }
         Ok(())
     }
@@ -187,7 +186,7 @@ impl Learner for BurnLearner {
         match &mut self.target {
             // What is learned is what the model of the start does; the model whose distribution is
             // matched is another one.
-            Target::Taught(teacher) if self.state.critic.is_none() => {
+            Target::Teacher(teacher) if self.state.critic.is_none() => {
                 teacher.network = self.state.ema.clone();
             }
             _ => {}
@@ -196,7 +195,7 @@ impl Learner for BurnLearner {
         Ok(())
     }
 
-    fn teach(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError> {
+    fn set_teacher(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError> {
         if let (Some(by), Some(model)) = (&options.distribution_matching, models.first()) {
             self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
             // Beside a critic, Adam has another β₁.
@@ -207,7 +206,7 @@ impl Learner for BurnLearner {
         for (architecture, weights) in Teacher::architectures(options).into_iter().zip(models) {
             networks.push(Network::with_weights(architecture, weights, &self.device)?);
         }
-        self.learn_from(options, networks)
+        self.set_target(options, networks)
     }
 
     fn resume(&mut self, options: &Options, mut records: Records) -> Result<(), TrainError> {
@@ -219,7 +218,7 @@ impl Learner for BurnLearner {
             let (_, network) = drawn(architecture, &autodiff, options.seed)?;
             networks.push(network.try_load_record(ModuleRecord::from_bytes(record)?)?);
         }
-        self.learn_from(options, networks)?;
+        self.set_target(options, networks)?;
         self.keep();
         Ok(())
     }
@@ -233,12 +232,10 @@ impl Learner for BurnLearner {
     }
 
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
-        if let Some(what) = options.taught()
-            && !matches!(self.target, Target::Taught(_))
-        {
-            self.failure.get_or_insert(TrainError::Teacher(what));
-            return;
-        }
+        debug_assert!(
+            options.teacher_method().is_none() || matches!(self.target, Target::Teacher(_)),
+            "the trainer makes no steps without its teacher"
+        );
         self.membership.begin_step();
         let now = Now { options, images, indices, step };
         match &options.distribution_matching {
@@ -250,11 +247,11 @@ impl Learner for BurnLearner {
     }
 
     fn check(&mut self) -> Result<(), TrainError> {
-        self.failure.take().map_or(Ok(()), Err)
+        // Burn reports what failed when losses are read.
+        Ok(())
     }
 
     fn take_losses(&mut self) -> Result<Option<Losses>, TrainError> {
-        self.check()?;
         let Some((sum, steps)) = self.losses.take() else { return Ok(None) };
         let critic = self.state.critic.as_ref().map(|critic| &critic.network);
         let norm = std::iter::once(&self.state.network)
@@ -278,7 +275,7 @@ impl Learner for BurnLearner {
     fn records(&self, _: &Options, _: u64) -> Result<Records, TrainError> {
         let bytes = |network: &Network| network.clone().into_record().into_bytes();
         let teacher = match &self.target {
-            Target::Taught(teacher) => teacher.networks().map(bytes).collect::<Result<_, _>>()?,
+            Target::Teacher(teacher) => teacher.networks().map(bytes).collect::<Result<_, _>>()?,
             Target::Added | Target::Stable(_) => Vec::new(),
         };
         Ok(Records { teacher, ..self.state.records()? })
@@ -290,7 +287,7 @@ impl Learner for BurnLearner {
 
     fn models(&self) -> Vec<Weights> {
         match &self.target {
-            Target::Taught(teacher) => teacher.networks().map(weights::collect).collect(),
+            Target::Teacher(teacher) => teacher.networks().map(weights::collect).collect(),
             Target::Added | Target::Stable(_) => Vec::new(),
         }
     }

@@ -95,7 +95,7 @@ impl Learner for FusedLearner {
         Ok(())
     }
 
-    fn teach(&mut self, options: &Options, _: Vec<Weights>) -> Result<(), TrainError> {
+    fn set_teacher(&mut self, options: &Options, _: Vec<Weights>) -> Result<(), TrainError> {
         // Whatever is learned from a model needs Burn.
         options.for_kernels().map(|_| ()).map_err(TrainError::Unsupported)
     }

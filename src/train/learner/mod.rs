@@ -29,13 +29,13 @@ pub trait Learner {
     /// [`TrainError::Record`] if Burn does not accept them.
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError>;
 
-    /// Learns from models instead of from the images, guided as the options say. The weights are those
-    /// of [`Teacher::architectures`](super::teacher::Teacher::architectures), which the trainer has
-    /// checked.
+    /// Sets the models to learn from instead of the images, guided as the options say. The weights are
+    /// those of [`Teacher::architectures`](super::teacher::Teacher::architectures), which the trainer
+    /// has checked.
     ///
     /// # Errors
     /// [`TrainError::Unsupported`] if the device cannot, [`TrainError::Teacher`] if a model is missing.
-    fn teach(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError>;
+    fn set_teacher(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError>;
 
     /// Continues from a checkpoint.
     ///
@@ -49,11 +49,11 @@ pub trait Learner {
     /// Waits for rank 0 to begin another step. `false` if the run has ended, or is not distributed.
     fn another_step(&self) -> bool;
 
-    /// Makes an optimizer step on the images of these indices. The device may still be at work on
-    /// it; [`Self::take_losses`] tells of failures.
+    /// Makes an optimizer step on the images of these indices. If the options ask for a teacher, it has
+    /// been set. The device may still be at work on the step; [`Self::take_losses`] reports failures.
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64);
 
-    /// Tells whether a step was not made, although [`Self::step`] was called.
+    /// Checks that the last steps were made, as far as the device has reported so far.
     ///
     /// # Errors
     /// Why, once.
@@ -83,7 +83,7 @@ pub trait Learner {
     /// [`TrainError::Device`] if the device fails.
     fn ema_weights(&self) -> Result<Weights, TrainError>;
 
-    /// The weights of the models that are learned from, as in [`Self::teach`].
+    /// The weights of the models that are learned from, as in [`Self::set_teacher`].
     fn models(&self) -> Vec<Weights>;
 
     /// The averaged network on the device.

@@ -12,7 +12,7 @@ pub(super) mod mpi_ranks;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// The processes of a distributed run, as one of them sees them. Rank 0 leads: it alone decides how
+/// The processes of a distributed run, from the view of one of them. Rank 0 leads: it alone decides how
 /// many steps there are, and writes files.
 pub trait Ranks {
     /// The number of this process, from 0.
