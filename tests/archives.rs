@@ -196,6 +196,73 @@ fn links_are_followed_as_in_the_unpacked_folder() {
     }
 }
 
+/// Nothing is read from outside of an archive's folder, and nothing of it is lost without a word.
+#[test]
+fn entries_that_lead_out_of_an_archive_are_reported() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let names = ["../a.png", "set/../../b.png", "..\\c.png", "./../d.png"];
+    let outside: Entries = names.map(|name| (name.to_owned(), png(4, [9, 9, 9]))).to_vec();
+    let both = [set(), outside.clone()].concat();
+    let header = tar::Header::new_ustar;
+    for path in [
+        write(folder.path(), "both.tar", tar_of(&both, header())),
+        write(folder.path(), "both.zip", zip_of(&both)),
+    ] {
+        let data = load(&path);
+        assert_eq!((data.train.len(), data.held_out.len()), (6, 2));
+        let mut reported: Vec<_> = data.found.unreadable.clone();
+        reported.sort_unstable();
+        let why = "outside of the archive's folder";
+        let expected = ["../a.png", "../c.png", "./../d.png", "set/../../b.png"];
+        let expected = expected.map(|name| (name.to_owned(), why.to_owned()));
+        assert_eq!(reported, expected, "{path:?}");
+        let strict = Reading { strict: true, ..Reading::default() };
+        let error = DataSet::load(&path, &strict).expect_err("entries lead out").to_string();
+        assert!(error.contains("../a.png") && error.contains(why), "{error}");
+    }
+    // Where there is nothing else, or too little, they are the reason.
+    let one = [&set()[..1], &outside[..]].concat();
+    for (name, files) in [("outside", &outside), ("one", &one)] {
+        for path in [
+            write(folder.path(), &format!("{name}.tar"), tar_of(files, header())),
+            write(folder.path(), &format!("{name}.zip"), zip_of(files)),
+        ] {
+            let error = error(&path);
+            assert!(error.contains("../a.png (outside of the archive's folder)"), "{error}");
+        }
+    }
+}
+
+/// As 7-Zip and Python write them, too.
+#[test]
+fn files_in_zip_archives_may_be_compressed_in_several_ways() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for name in ["set-bzip2.zip", "set-lzma.zip"] {
+        let path = Path::new("tests/archives").join(name);
+        is_set(&path);
+        let mut bytes = fs::read(&path).expect("a fixture");
+        // In the middle of the first file, whose name and header end before.
+        bytes[90] ^= 0x55;
+        let data = load(&write(folder.path(), name, bytes));
+        let [(file, _)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
+        assert_eq!(file, "set/train/cat/0.png");
+    }
+    // The method of every file, in its own header and in the directory, is changed to Deflate64.
+    let mut bytes = zip_of(&set());
+    for (magic, at) in [(b"PK\x03\x04", 8), (b"PK\x01\x02", 10)] {
+        let places: Vec<usize> = bytes
+            .windows(4)
+            .enumerate()
+            .filter(|(_, w)| **w == magic[..])
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(places.len(), 8);
+        places.into_iter().for_each(|place| bytes[place + at] = 9);
+    }
+    let error = error(&write(folder.path(), "rare.zip", bytes));
+    assert!(error.contains("Deflate64") && error.contains("pack it with deflate"), "{error}");
+}
+
 #[test]
 fn links_in_zip_archives_are_followed() {
     let folder = tempfile::tempdir().expect("a temporary folder");

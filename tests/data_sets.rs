@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::cifar::pickle;
 use data_files::{error, load, npy, write, zip_of};
-use ncsn::data::Images;
+use ncsn::data::{DataSet, Images, Reading};
 use ncsn::net::ImageShape;
 
 /// The first pixel of each image with its label, sorted.
@@ -161,6 +161,105 @@ fn arrays_of_an_npz_are_told_apart_by_their_names() {
     let two = npz(&[("a", squares(&[10, 20])), ("b", squares(&[30, 40]))]);
     let message = error(&write(folder.path(), "two.npz", two));
     assert!(message.contains("a.npy, b.npy") && message.contains("x_train"), "{message}");
+}
+
+/// `np.savez(images, labels)` calls them so, and `ncsn sample --out samples.npz`.
+#[test]
+fn arrays_without_names_are_images_and_labels() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let images = || ("arr_0", squares(&[10, 20, 25, 30]));
+    let of = |name: &str, arrays: &[(&str, Vec<u8>)]| {
+        load(&write(folder.path(), &format!("{name}.npz"), npz(arrays)))
+    };
+    let data = of("samples", &[images(), ("arr_1", npy(&[4], vec![1i64, 0, 0, 1]))]);
+    let mut all = [labeled(&data.train), labeled(&data.held_out)].concat();
+    all.sort_unstable();
+    assert_eq!(all, [(10, 1), (20, 0), (25, 0), (30, 1)]);
+    assert_eq!(
+        (&data.classes[..], &data.found.notes[..]),
+        (&["0".into(), "1".into()][..], &[][..])
+    );
+    // So are samples without a class.
+    let data = of("none", &[images(), ("arr_1", npy(&[4], vec![-1i64; 4]))]);
+    assert!(data.classes.is_empty() && data.found.notes[0].contains("arr_1"), "{:?}", data.found);
+
+    let statistics = [("mu", npy(&[2], vec![0.5f64; 2])), ("arr_2", npy(&[4], vec![1u8; 4]))];
+    let data = of("statistics", &[&[images()][..], &statistics].concat());
+    assert_eq!(data.found.notes, ["arrays that are not used: arr_2, mu"]);
+    let named =
+        [("x", squares(&[10, 20])), ("y", npy(&[2], vec![0u8, 1])), ("z", squares(&[9, 8]))];
+    assert_eq!(of("named", &named).found.notes, ["arrays that are not used: z"]);
+}
+
+/// An array of names of at most five bytes.
+fn strings(names: &[&str]) -> Vec<u8> {
+    let kind = "'descr': '|S5', 'fortran_order': False";
+    let header = format!("{{{kind}, 'shape': ({},)}}\n", names.len());
+    let length = u16::try_from(header.len()).expect("it is short").to_le_bytes();
+    let name = |name: &&str| name.bytes().chain([0; 5]).take(5).collect::<Vec<u8>>();
+    let names: Vec<u8> = names.iter().flat_map(name).collect();
+    [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes(), &names[..]].concat()
+}
+
+#[test]
+fn labels_of_arrays_may_be_names_or_one_hot() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let of = |train: Vec<u8>, test: Vec<u8>| {
+        let arrays = [
+            ("x_train", squares(&[10, 20, 25, 30])),
+            ("y_train", train),
+            ("x_test", squares(&[40, 50])),
+            ("y_test", test),
+        ];
+        load(&write(folder.path(), "keras.npz", npz(&arrays)))
+    };
+    let data = of(strings(&["dog", "cat", "dog", "cat"]), strings(&["cat", "dog"]));
+    assert_eq!(data.classes, ["cat", "dog"]);
+    assert_eq!(labeled(&data.train), [(10, 1), (20, 0), (25, 1), (30, 0)]);
+    assert_eq!(labeled(&data.held_out), [(40, 0), (50, 1)]);
+    // Those of held-out images that training has not are no classes.
+    for (test, problem) in
+        [(strings(&["cat", "cow"]), "cow is no class"), (npy(&[2], vec![0u8, 1]), "are numbers")]
+    {
+        let data = of(strings(&["dog", "cat", "dog", "cat"]), test);
+        assert!(data.classes.len() == 2 && data.held_out.labels.is_none());
+        assert!(data.found.notes[0].contains(problem), "{:?}", data.found);
+    }
+    let rows = vec![0.0f32, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+    let data = of(npy(&[4, 2], rows), npy(&[2], vec![0.0f64, 1.0]));
+    assert_eq!(labeled(&data.train), [(10, 1), (20, 0), (25, 1), (30, 0)]);
+    assert_eq!(labeled(&data.held_out), [(40, 0), (50, 1)]);
+    // In the order of numbers, as folders are.
+    let data = of(strings(&["10", "9", "10", "9"]), strings(&["9", "10"]));
+    assert_eq!(data.classes, ["9", "10"]);
+}
+
+#[test]
+fn transparent_arrays_are_put_on_the_background() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pixels = [200u8, 100, 0, 0, 200, 100, 0, 255];
+    let values = pixels.iter().copied().cycle().take(2 * 5 * 5 * 4);
+    let path = write(folder.path(), "rgba.npy", npy(&[2, 5, 5, 4], values));
+    let reading = Reading { background: [1, 2, 3], ..Reading::default() };
+    let data = DataSet::load(&path, &reading).expect("images");
+    assert_eq!(data.train.shape, ImageShape { channels: 3, height: 5, width: 5 });
+    let first: Vec<u8> = [0, 25, 50].map(|at| data.train.image(0)[at..at + 2].to_vec()).concat();
+    assert_eq!(first, [1, 200, 2, 100, 3, 0]);
+}
+
+/// As dark as they come out, since uint16 is read as a whole.
+#[test]
+fn fine_gray_levels_are_read_and_dark_ones_noted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let of = |times: u16| {
+        let values = [0u16, 50, 100, 255, 7, 8, 9, 10].map(|value| times * value);
+        load(&write(folder.path(), "fine.npy", npy(&[2, 2, 2], values)))
+    };
+    let data = of(257);
+    assert_eq!((&data.train.bytes[..], &data.found.notes[..]), (&[0, 50, 100, 255][..], &[][..]));
+    let data = of(1);
+    let [note] = &data.found.notes[..] else { panic!("{:?}", data.found) };
+    assert!(note.contains("no value is above 1") && note.contains("x.astype(np.uint8)"), "{note}");
 }
 
 #[test]

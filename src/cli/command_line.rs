@@ -3,7 +3,9 @@
 use std::error::Error as _;
 use std::ffi::OsString;
 use std::num::{IntErrorKind, ParseIntError};
+use std::path::PathBuf;
 
+use clap::builder::ValueParser;
 use clap::error::{ContextKind, ErrorKind};
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
@@ -21,7 +23,7 @@ pub(super) fn read<A: CommandFactory + FromArgMatches>() -> (A, ArgMatches) {
 /// refused with that flag's name.
 ///
 /// # Errors
-/// As clap; but what is no whole number is called so.
+/// As clap; but what is no whole number is called so, and `-` no path.
 pub(super) fn matches(
     command: Command,
     words: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -32,7 +34,8 @@ pub(super) fn matches(
     for name in names {
         command = command.mut_subcommand(name, |sub| sub.allow_negative_numbers(true));
     }
-    command.try_get_matches_from(words).map_err(|error| {
+    let named = paths(&command);
+    let matches = command.try_get_matches_from(words).map_err(|error| {
         let said = |kind| error.get(kind).map(ToString::to_string);
         let (flag, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
         let source = error.source().and_then(|source| source.downcast_ref::<ParseIntError>());
@@ -42,5 +45,71 @@ pub(super) fn matches(
             _ => format!("{flag} must be a whole number that is not negative, but is {value}\n"),
         };
         clap::Error::raw(ErrorKind::ValueValidation, message)
-    })
+    })?;
+    ensure_no_dash(&matches, &named)?;
+    Ok(matches)
+}
+
+/// The flags and arguments that are paths, of a command and of its subcommands: their names for clap,
+/// and for people.
+fn paths(command: &Command) -> Vec<(String, String)> {
+    let own = command.get_arguments().filter(|argument| {
+        argument.get_value_parser().type_id() == ValueParser::path_buf().type_id()
+    });
+    let own = own.map(|argument| {
+        let id = argument.get_id().to_string();
+        let flag = argument.get_long().map(|long| format!("--{long}"));
+        let name = flag.unwrap_or_else(|| format!("<{}>", id.to_uppercase()));
+        (id, name)
+    });
+    own.chain(command.get_subcommands().flat_map(paths)).collect()
+}
+
+/// Checks that no path is `-`, by which other programs mean standard input or output: here it would be
+/// a file of that name.
+///
+/// # Errors
+/// Names the flag, and what to give instead.
+fn ensure_no_dash(matches: &ArgMatches, paths: &[(String, String)]) -> Result<(), clap::Error> {
+    let is_dash = |(id, _): &&(String, String)| {
+        let values = matches.try_get_many::<PathBuf>(id).ok().flatten();
+        values.is_some_and(|mut values| values.any(|path| path.as_os_str() == "-"))
+    };
+    if let Some((_, name)) = paths.iter().find(is_dash) {
+        let device = if cfg!(unix) { ", or a device such as /dev/stdout" } else { "" };
+        let message = format!("{name} must be a path, and - is none here: name a file{device}\n");
+        return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
+    }
+    match matches.subcommand() {
+        Some((_, given)) => ensure_no_dash(given, paths),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    #[test]
+    fn a_dash_is_no_path() {
+        let path = |name| Arg::new(name).value_parser(ValueParser::path_buf());
+        let draw = Command::new("draw")
+            .arg(path("out").long("out"))
+            .arg(path("model").required(true))
+            .arg(Arg::new("class").long("class"));
+        let said = |words: &str| {
+            let words = format!("ncsn draw {words}");
+            let command = Command::new("ncsn").subcommand(draw.clone());
+            matches(command, words.split(' ')).map_err(|error| error.to_string())
+        };
+        let refused = said("m --out -").expect_err("standard output");
+        assert!(refused.contains("--out must be a path"), "{refused}");
+        let refused = said("-").expect_err("standard input");
+        assert!(refused.contains("<MODEL> must be a path"), "{refused}");
+        for words in ["m --out ./-", "m --class -", "m"] {
+            said(words).expect("files, and a class of that name");
+        }
+    }
 }

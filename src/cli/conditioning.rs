@@ -8,7 +8,6 @@ use anyhow::{Context, ensure};
 use super::apart::Read;
 use super::class_guidance::{ClassGuidanceArgs, ensure_knows_all_images};
 use super::engine::Engine;
-use super::numbers::ensure_within;
 use super::{classes, classifiers, image_input};
 use crate::classifier::ClassGuide;
 use crate::model_file::ModelFile;
@@ -171,16 +170,16 @@ impl ConditioningArgs {
     /// Reads the images that the flags name.
     ///
     /// # Errors
-    /// If one cannot be read or does not fit the model.
+    /// If one cannot be read or does not fit the model, or the noise schedule is impossible.
     pub fn read(
         &self,
         model: &Architecture,
         schedule: NoiseSchedule,
         frames: usize,
     ) -> anyhow::Result<Conditioned> {
+        // Of impossible noise levels there is no strength.
+        schedule.check()?;
         let shape = model.image_shape();
-        let strength = self.strength.unwrap_or_else(|| default_strength(&schedule, shape));
-        ensure_within("--strength", strength, 0.0..=1.0)?;
         // Usually the background of the training images.
         let paper = f32::from(model.preconditioning().is_some_and(|data| data.mean > 0.5));
         let opaque = |path| image_input::read_sized(path, shape).map(|given| given.on(paper));
@@ -211,7 +210,8 @@ impl ConditioningArgs {
             origin.is_some() || self.strength.is_none(),
             "--strength needs a --init-image or images to --interpolate"
         );
-        let strength = origin.is_some().then_some(strength);
+        let usual = || default_strength(&schedule, shape);
+        let strength = origin.is_some().then(|| self.strength.unwrap_or_else(usual));
         let conditioning = Conditioning {
             origin,
             path,

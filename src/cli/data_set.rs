@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{bail, ensure};
 use clap::Args;
 
-use super::progress;
+use super::{classes, progress};
 use crate::data::{DataSet, Found, Reading, Size, built_in};
 use crate::net::ImageShape;
 use crate::words::count;
@@ -108,7 +108,8 @@ impl ImageArgs {
     }
 }
 
-/// Prints what was found: a line of numbers, then one line for each thing that may need attention.
+/// Prints what was found: a line of numbers, one of classes, then one line for each thing that may
+/// need attention.
 pub fn say(data: &DataSet) {
     let ImageShape { channels, height, width } = data.train.shape;
     println!(
@@ -118,7 +119,28 @@ pub fn say(data: &DataSet) {
         data.held_out.len(),
         data.found.kind
     );
+    if let Some(classes) = classes_of(data) {
+        println!("  {classes}");
+    }
     notes(&data.found).iter().for_each(|note| println!("  {note}"));
+}
+
+/// The classes of the training images; `None` if they have none.
+fn classes_of(data: &DataSet) -> Option<String> {
+    const SHOWN: usize = 5;
+    let counts = data.train.class_counts(data.classes.len());
+    // Labels may have gaps.
+    let found = data.classes.iter().zip(&counts).filter(|(_, images)| **images > 0);
+    let (names, counts): (Vec<&str>, Vec<u32>) =
+        found.map(|(name, images)| (&name[..], images)).unzip();
+    let (fewest, most) = (counts.iter().min()?, counts.iter().max()?);
+    let each = if fewest == most { String::new() } else { format!("{fewest} to ") };
+    Some(format!(
+        "{}: {}; {each}{} each",
+        count(names.len(), "class"),
+        classes::first(names.iter().copied(), SHOWN),
+        count(*most, "image")
+    ))
 }
 
 fn notes(found: &Found) -> Vec<String> {
@@ -159,7 +181,27 @@ fn color(text: &str) -> Result<[u8; 3], String> {
 
 #[cfg(test)]
 mod tests {
-    use super::color;
+    use super::*;
+    use crate::data::Images;
+
+    #[test]
+    fn classes_are_said_in_one_line() {
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        let said = |labels: &[u8], classes: usize| {
+            let images = Images::new(shape, vec![0; labels.len()]);
+            let train = Images { labels: Some(labels.to_vec()), ..images };
+            let classes = (0..classes).map(|class| class.to_string()).collect();
+            let (name, held_out, found) = ("d".into(), train.clone(), Found::default());
+            classes_of(&DataSet { name, train, held_out, classes, found })
+        };
+        let twelve: Vec<u8> = (0..12).chain(0..9).collect();
+        let expected = "12 classes: 0, 1, 2, 3, 4, …; 1 to 2 images each";
+        assert_eq!(said(&twelve, 12).as_deref(), Some(expected));
+        let gaps = said(&[0, 0, 1, 1, 7, 7], 8);
+        assert_eq!(gaps.as_deref(), Some("3 classes: 0, 1, 7; 2 images each"));
+        assert_eq!(said(&[0, 1], 2).as_deref(), Some("2 classes: 0, 1; 1 image each"));
+        assert_eq!(said(&[], 0), None);
+    }
 
     #[test]
     fn a_color_is_a_name_or_six_digits() {

@@ -9,7 +9,7 @@
 //! | flags of how samples are drawn | `engine`, `device`, `settings`, `autoguidance`, `class_guidance` (with `classes`), `conditioning` |
 //! | computations | `noise_levels`, `presets`, `classifiers` |
 //! | what is written | `output`, `apart`, `grid`, `numpy` |
-//! | what is shown | `print`, `progress`, `shell` |
+//! | what is shown | `print`, `progress`, `shell`, `facts` |
 //! | what libraries are kept from printing | `headless` |
 
 // First: the other modules print with its macros, which do not panic.
@@ -29,11 +29,13 @@ mod device;
 mod engine;
 mod eval;
 mod export;
+mod facts;
 mod grid;
 #[cfg(unix)]
 mod headless;
 mod image_input;
 mod import;
+mod info;
 mod likelihood;
 mod mean;
 mod model;

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 
 use super::{output, progress};
 use crate::hub::{self, Address};
@@ -26,7 +26,30 @@ pub(super) fn open(path: &Path) -> anyhow::Result<ModelFile> {
 
 /// Reads a model from a file's contents; an error names the file.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> anyhow::Result<ModelFile> {
-    ModelFile::read(bytes).with_context(|| format!("cannot use {}", path.display()))
+    let error = match ModelFile::read(bytes) {
+        Ok(model) => return Ok(model),
+        Err(error) => error,
+    };
+    let model = model_beside(path).filter(|_| matches!(error, ModelError::NoCard(_)));
+    let said = model.map_or_else(|| error.into(), |model| is_checkpoint(&model));
+    Err(said.context(format!("cannot use {}", path.display())))
+}
+
+/// The model that the run of a checkpoint writes; `None` if the file is not called like a checkpoint.
+fn model_beside(path: &Path) -> Option<PathBuf> {
+    let run = output::ends_in(path, "checkpoint").then(|| path.with_extension(""))?;
+    let run = if output::ends_in(&run, "previous") { run.with_extension("") } else { run };
+    // Not `with_extension`: the run may be called `lr-0.1`.
+    let mut name = run.into_os_string();
+    name.push(".safetensors");
+    Some(name.into())
+}
+
+fn is_checkpoint(model: &Path) -> anyhow::Error {
+    anyhow!(
+        "it is a checkpoint, with which `train --resume` goes on; its model is {}",
+        model.display()
+    )
 }
 
 /// The contents of a file that is to be a model or a classifier; an error names it. What is larger
@@ -36,7 +59,12 @@ pub(super) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let read = || -> anyhow::Result<Vec<u8>> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
-        ensure!(size <= MOST, ModelError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX)));
+        if size > MOST {
+            // Checkpoints are several times as large as their models.
+            let too_large = || ModelError::TooLarge(usize::try_from(size).unwrap_or(usize::MAX));
+            let model = model_beside(path);
+            return Err(model.map_or_else(|| too_large().into(), |model| is_checkpoint(&model)));
+        }
         let mut bytes = Vec::new();
         // A pipe does not tell its size.
         file.take(MOST + 1).read_to_end(&mut bytes)?;
@@ -135,6 +163,15 @@ mod tests {
 
     use super::*;
     use crate::cli::train::test_model::model;
+
+    #[test]
+    fn the_model_of_a_checkpoint_is_named() {
+        let beside =
+            |name: &str| model_beside(Path::new(name)).map(|path| path.display().to_string());
+        assert_eq!(beside("a/m.checkpoint").as_deref(), Some("a/m.safetensors"));
+        assert_eq!(beside("lr-0.1.previous.checkpoint").as_deref(), Some("lr-0.1.safetensors"));
+        assert_eq!(beside("m.safetensors"), None);
+    }
 
     #[test]
     fn what_others_write_into_a_card_meanwhile_stays() {

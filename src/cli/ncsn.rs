@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    card, command_line, eval, export, import, likelihood, mean, plan, sample, thumbnails, toy,
-    train,
+    card, command_line, eval, export, import, info, likelihood, mean, plan, sample, thumbnails,
+    toy, train,
 };
 
 /// Score-based generative models: planning, training, sampling and measuring.
@@ -30,6 +30,7 @@ enum Command {
     Mean(mean::Mean),
     Thumbnails(thumbnails::Thumbnails),
     Card(card::Card),
+    Info(info::Info),
 }
 
 /// The program's entry point. The exit code is that of the signal by which a training run was
@@ -54,6 +55,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Mean(arguments) => mean::run(&arguments),
         Command::Thumbnails(arguments) => thumbnails::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
+        Command::Info(arguments) => info::run(&arguments),
     }?;
     Ok(ExitCode::SUCCESS)
 }

@@ -87,6 +87,7 @@ pub(super) fn run(arguments: &Plan) -> anyhow::Result<()> {
         let data = &arguments.images.data;
         apart::ensure_replaces_none(&[("--data", Some(data))], "--preview", preview)?;
         apart::ensure_outside_data(data, "--preview", preview)?;
+        apart::ensure_beside_no_classes("--preview", preview)?;
         output::extension("--preview", preview, &["png"])?;
         output::ensure_writable(preview)?;
         output::leave_stdout_to(preview);

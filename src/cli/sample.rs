@@ -9,7 +9,7 @@ use super::conditioning::{Conditioned, ConditioningArgs};
 use super::engine::{EngineArgs, SamplingJob};
 use super::numbers::{BATCH, SAMPLES, ensure_within};
 use super::settings::SettingArgs;
-use super::{apart, grid, model, numpy, output};
+use super::{apart, classes, grid, model, numpy, output};
 use crate::pixel;
 use crate::words::count;
 
@@ -56,6 +56,9 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     let mut reads = flags.reads();
     reads.extend([("--model", Some(&**model)), ("--guiding-model", autoguidance.worse())]);
     apart::ensure_replaces_none(&reads, "--out", out)?;
+    if let "png" | "gif" = extension {
+        apart::ensure_beside_no_classes("--out", out)?;
+    }
     output::ensure_writable(out)?;
     output::leave_stdout_to(out);
 
@@ -78,6 +81,9 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     );
     let seed = seed.or(arguments.seed).unwrap_or(1);
     conditioning.classes = flags.class_conditioning(&model, seed, n)?;
+    if let Some(asked) = &conditioning.classes {
+        classes::ensure_trained(&model.card, &asked.classes)?;
+    }
     let classes = model.card.class_names();
     let is_guided = flags.is_guided() || autoguidance.is_guided();
     let engine = arguments.engine.engine_of(model, is_guided)?;

@@ -32,6 +32,7 @@ pub(super) fn run(arguments: &Thumbnails) -> anyhow::Result<()> {
     let Thumbnails { out, images } = arguments;
     apart::ensure_replaces_none(&[("--data", Some(&images.data))], "--out", out)?;
     apart::ensure_outside_data(&images.data, "--out", out)?;
+    apart::ensure_beside_no_classes("--out", out)?;
     output::extension("--out", out, &["png"])?;
     output::ensure_writable(out)?;
     output::leave_stdout_to(out);

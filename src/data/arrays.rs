@@ -7,11 +7,13 @@ use super::error::DataError;
 use super::files::Files;
 use super::format::Format;
 use super::images::Images;
+use super::npy_labels::Known;
 use super::reading::{Found, Reading, Size};
 use super::resize;
 use crate::net::ImageShape;
 
-/// The images of several files of a format, one file after another.
+/// The images of several files of a format, one file after another, and the names of their classes,
+/// if the labels are names.
 ///
 /// # Errors
 /// [`DataError`] names the file and what is wrong with it. Labels that cannot be used are noted in
@@ -20,19 +22,23 @@ pub(super) fn read(
     files: &Files,
     format: Format,
     names: &[String],
+    known: Known<'_>,
     reading: &Reading<'_>,
     found: &mut Found,
-) -> Result<Images, DataError> {
+) -> Result<(Images, Option<Vec<String>>), DataError> {
     let mut pixels = reading.writer();
     let mut all_of: Option<ImageShape> = None;
     let mut all_labels = Some(Vec::new());
+    let mut classes = None;
     for name in names {
         let fail = |problem| DataError::Format { path: files.path(name), problem };
         let mut labels = Vec::new();
         let (mut clamped, mut brightest) = (0, 0);
+        let mut if_black = "";
         let mut count = 0;
         files.with(name, |file| {
-            let (records, content) = format.open(name, file).map_err(fail)?;
+            let (records, content) = format.open(name, file, reading.background).map_err(fail)?;
+            if_black = records.if_black;
             let bytes = content.as_ref().map_or(file.size, |content| Some(content.len() as u64));
             let stored = records.shape;
             let shape = kept(stored, reading);
@@ -75,22 +81,27 @@ pub(super) fn read(
         }
         if brightest <= 1 {
             found.notes.push(format!(
-                "{name}: no value is above 1, of 255 for white, so the images are black; if its \
-                 white is 1, save 255 times its values"
+                "{name}: no value is above 1, of 255 for white, so the images are black; {if_black}"
             ));
         }
         let labels = match labels.len() == count {
             true => Some(labels),
-            false => format.labels(files, name, count).unwrap_or_else(|problem| {
-                found.notes.push(format!("labels are not used: {problem}"));
-                None
-            }),
+            false => match format.labels(files, name, count, known) {
+                Ok(labels) => labels.map(|(labels, named)| {
+                    classes = named;
+                    labels
+                }),
+                Err(problem) => {
+                    found.notes.push(format!("labels are not used: {problem}"));
+                    None
+                }
+            },
         };
         all_labels = all_labels.zip(labels).map(|(all, labels)| [all, labels].concat());
     }
     let shape = all_of.ok_or_else(|| DataError::Nothing { path: files.root.clone() })?;
     let pixels = pixels.finish().map_err(|e| reading.no_room(e))?;
-    Ok(Images { shape, bytes: pixels, labels: all_labels })
+    Ok((Images { shape, bytes: pixels, labels: all_labels }, classes))
 }
 
 /// The shape of an image after it was fitted.

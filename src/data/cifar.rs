@@ -4,7 +4,7 @@
 use std::io::Read;
 
 use super::numpy_array::bytes_of_rows;
-use super::records::Records;
+use super::records::{Records, WHITE_IS_1};
 use crate::net::ImageShape;
 use crate::pickle::{Id, Pickle, Value};
 
@@ -41,6 +41,7 @@ pub(super) fn records(hundred: bool) -> Records {
         count: None,
         size: labels + PIXELS,
         ends: true,
+        if_black: WHITE_IS_1,
         decode: Box::new(move |record, decoded| {
             decoded.labels.push(record[labels - 1]);
             decoded.pixels.extend_from_slice(&record[labels..]);
@@ -88,6 +89,7 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
         count: None,
         size: PIXELS,
         ends: true,
+        if_black: WHITE_IS_1,
         decode: Box::new(move |record, decoded| {
             decoded.labels.extend(labels.next());
             decoded.pixels.extend_from_slice(record);

@@ -178,17 +178,19 @@ impl<'a> Encoded<'a> {
             return Ok(image.into_rgb8());
         }
         let image = image.into_rgba8();
-        let over = |x, y| {
+        let opaque = |x, y| {
             let Rgba([red, green, blue, alpha]) = image[(x, y)];
-            let (alpha, clear) = (u32::from(alpha), u32::from(255 - alpha));
-            let mix = |color: u8, behind: u8| {
-                ((u32::from(color) * alpha + u32::from(behind) * clear + 127) / 255) as u8
-            };
             let [r, g, b] = background;
-            Rgb([mix(red, r), mix(green, g), mix(blue, b)])
+            Rgb([over(red, alpha, r), over(green, alpha, g), over(blue, alpha, b)])
         };
-        Ok(RgbImage::from_fn(image.width(), image.height(), over))
+        Ok(RgbImage::from_fn(image.width(), image.height(), opaque))
     }
+}
+
+/// A color with some opacity before another one.
+pub(super) fn over(color: u8, alpha: u8, behind: u8) -> u8 {
+    let (alpha, clear) = (u32::from(alpha), u32::from(255 - alpha));
+    ((u32::from(color) * alpha + u32::from(behind) * clear + 127) / 255) as u8
 }
 
 /// Decodes an image (the first frame of an animation) and turns it upright, keeping its color

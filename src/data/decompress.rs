@@ -1,14 +1,15 @@
-//! Decompresses gzip, xz, bzip2 and Zstandard, told apart by their first bytes.
+//! Decompresses gzip, xz, bzip2 and Zstandard, told apart by their first bytes, and what zip archives
+//! call LZMA.
 
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 
 use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
+use lzma_rust2::{LzmaReader, XzReader};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// The memory that the header of an xz stream may ask for, in KiB: twice what `xz -9` needs. The
+/// The memory that the header of an xz or LZMA stream may ask for, in KiB: twice what `xz -9` needs. The
 /// decoder of Zstandard has the same limit.
 const WINDOW_KIB: u32 = 128 << 10;
 
@@ -36,6 +37,26 @@ pub(super) fn decompressed<'a>(
         }
         _ => (Box::new(whole), false),
     })
+}
+
+/// Decompresses a file of a zip archive of so many bytes that is compressed by LZMA: the version of a
+/// program, the size of the properties, these, and then the stream (APPNOTE.TXT, section 5.8.8).
+///
+/// # Errors
+/// If it does not begin so, or the properties ask for too much memory.
+pub(super) fn lzma<'a>(mut stream: impl Read + 'a, size: u64) -> io::Result<impl Read + 'a> {
+    let invalid = |problem: &str| io::Error::new(io::ErrorKind::InvalidData, problem);
+    let mut head = [0; 9];
+    stream.read_exact(&mut head)?;
+    let [_, _, 5, 0, properties, dictionary @ ..] = head else {
+        return Err(invalid("damaged LZMA stream"));
+    };
+    let dictionary = u32::from_le_bytes(dictionary);
+    // The decoder allocates no more than the file has bytes.
+    if u64::from(dictionary).min(size) > u64::from(WINDOW_KIB) << 10 {
+        return Err(invalid("decompressing it needs too much memory"));
+    }
+    LzmaReader::new_with_props(stream, size, properties, dictionary, None)
 }
 
 /// Most of the library's messages show its internal values.

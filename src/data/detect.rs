@@ -180,7 +180,7 @@ fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
         images = of(None).collect();
         let is_images = |name: &String| {
             let fail = |problem| DataError::Format { path: files.path(name), problem };
-            files.with(name, |file| npy::records(file).map(|_| ()).map_err(fail)).is_ok()
+            files.with(name, |file| npy::check(file).map(|_| ()).map_err(fail)).is_ok()
         };
         let of_images: Vec<_> = images.iter().filter(|name| is_images(name)).collect();
         if !of_images.is_empty() {
@@ -199,9 +199,12 @@ fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
 /// Why there is nothing to read.
 fn nothing(files: &Files, head: &[u8]) -> DataError {
     let path = files.root.clone();
-    match unsupported::advice(files, head) {
-        Some(problem) => DataError::Format { path, problem },
-        None => DataError::Nothing { path },
+    // Of an archive whose entries all lead out of it, nothing else is left to be said.
+    let problems: Vec<String> =
+        [unsupported::advice(files, head), files.cannot_list()].into_iter().flatten().collect();
+    match &problems[..] {
+        [] => DataError::Nothing { path },
+        problems => DataError::Format { path, problem: problems.join("; ") },
     }
 }
 

@@ -5,7 +5,9 @@ use std::io::Read;
 use super::entry::Place;
 use super::error::DataError;
 use super::files::Files;
-use super::keys::Role;
+use super::keys::{Role, are_saved_with};
+use super::npy_labels::{self, Known, Numbered};
+use super::reading::first_few;
 use super::records::Records;
 use super::spelling::{base, plain, without_compression};
 use super::{cifar, idx, npy};
@@ -56,7 +58,7 @@ impl Format {
     }
 
     /// Reads the beginning of a file of this format, or all of it: then also returns what to read
-    /// the images from instead.
+    /// the images from instead. Transparent ones are put on the background.
     ///
     /// # Errors
     /// Says what is wrong with it.
@@ -64,6 +66,7 @@ impl Format {
         self,
         name: &str,
         file: &mut dyn Read,
+        background: [u8; 3],
     ) -> Result<(Records, Option<Vec<u8>>), String> {
         Ok(match self {
             Self::Idx => (idx::records(file, is_transposed(name))?, None),
@@ -72,7 +75,7 @@ impl Format {
                 let (records, pixels) = cifar::unpickled(file, hundred)?;
                 (records, Some(pixels))
             }
-            Self::Npy => (npy::records(file)?, None),
+            Self::Npy => npy::open(file, background)?,
         })
     }
 
@@ -86,7 +89,12 @@ impl Format {
         files: &Files,
         images: &str,
         count: usize,
-    ) -> Result<Option<Vec<u8>>, String> {
+        known: Known<'_>,
+    ) -> Result<Option<Numbered>, String> {
+        if let Self::Cifar { .. } = self {
+            // They are in the same file, if anywhere.
+            return Err(format!("{images} does not have a number from 0 to 255 for each image"));
+        }
         let beside;
         let files = match files.place {
             Place::Single => {
@@ -95,8 +103,24 @@ impl Format {
             }
             _ => files,
         };
+        let Some(name) = self.labels_of(files, images) else { return Ok(None) };
+        let fail = |problem| DataError::Format { path: files.path(name), problem };
+        let labels = files.with(name, |file| {
+            let labels = match self {
+                Self::Npy => {
+                    npy_labels::labels(file, count).and_then(|labels| labels.numbered(known))
+                }
+                _ => idx::labels(file, count).map(|labels| (labels, None)),
+            };
+            labels.map_err(fail)
+        });
+        labels.map(Some).map_err(|e| e.to_string())
+    }
+
+    /// The file that has the labels of the images in another one.
+    fn labels_of<'a>(self, files: &'a Files, images: &str) -> Option<&'a String> {
         let others = files.names.iter().filter(|&name| name != images);
-        let found = match self {
+        match self {
             Self::Idx => {
                 let to_labels =
                     |text: &str| text.replace("images", "labels").replace("idx3", "idx1");
@@ -113,32 +137,49 @@ impl Format {
             }
             Self::Npy => {
                 let wanted = Role { labels: Some(true), ..role(images) };
-                others.filter(|name| is_npy(name)).find(|name| role(name) == wanted)
+                let arrays = others.filter(|name| is_npy(name));
+                let mut named = arrays.clone().filter(|name| role(name) == wanted);
+                let mut unnamed = arrays.filter(|name| are_saved_with(&bare(name), &bare(images)));
+                named.next().or_else(|| unnamed.next())
             }
-            // They are in the same file, if anywhere.
-            Self::Cifar { .. } => {
-                return Err(format!(
-                    "{images} does not have a number from 0 to 255 for each image"
-                ));
-            }
+            Self::Cifar { .. } => None,
+        }
+    }
+
+    /// Says which arrays are neither these images nor their labels; `None` if there are no others, or
+    /// each is a file that may be anything.
+    pub fn unused(self, files: &Files, images: &[&String]) -> Option<String> {
+        if self != Self::Npy || files.place == Place::Single {
+            return None;
+        }
+        let is_used = |name: &&String| {
+            images.contains(name)
+                || images.iter().any(|images| self.labels_of(files, images) == Some(*name))
         };
-        let Some(name) = found else { return Ok(None) };
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let labels = files.with(name, |file| {
-            let labels = match self {
-                Self::Npy => npy::labels(file, count),
-                _ => idx::labels(file, count),
-            };
-            labels.map_err(fail)
-        });
-        labels.map(Some).map_err(|e| e.to_string())
+        // An archive is often kept beside what was unpacked from it.
+        let is_packed = |name: &&String| {
+            let bare = without_compression(name);
+            bare != name.as_str() && files.names.iter().any(|other| other == bare)
+        };
+        let others = files.names.iter().filter(|name| is_npy(name) && !is_packed(name));
+        let others: Vec<String> = others
+            .filter(|name| !is_used(name))
+            .map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned())
+            .collect();
+        (!others.is_empty())
+            .then(|| format!("arrays that are not used: {}", first_few(others.into_iter())))
     }
 }
 
 /// What the name of an array says about it.
 pub(super) fn role(name: &str) -> Role {
+    Role::of(&bare(name))
+}
+
+/// The name of an array, without folders, in lower case.
+fn bare(name: &str) -> String {
     let base = base(name);
-    Role::of(base.split_once(".npy").map_or(&base[..], |(bare, _)| bare))
+    base.split_once(".npy").map_or(&base[..], |(bare, _)| bare).to_owned()
 }
 
 /// Whether this is the name of an array.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::records::Records;
+use super::records::{Records, WHITE_IS_1};
 use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 use crate::words;
@@ -62,6 +62,7 @@ pub(super) fn records(file: &mut dyn Read, transposed: bool) -> Result<Records, 
         count: Some(count.into()),
         size: size as usize,
         ends: true,
+        if_black: WHITE_IS_1,
         decode: Box::new(move |record, read| {
             if transposed {
                 let rows = (0..height).flat_map(|y| record.iter().skip(y).step_by(height));

@@ -1,5 +1,5 @@
 //! What the names of arrays say about them: `x_train`, `y_train` (Keras), `train_images`,
-//! `val_labels` (MedMNIST), `imgs`, …
+//! `val_labels` (MedMNIST), `imgs`, `arr_0` (`np.savez` without names), …
 
 /// What an array holds, as far as its name says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,12 @@ impl Role {
         self.labels = self.labels.max(holds(word));
         split.is_some() || holds(word).is_some()
     }
+}
+
+/// Whether an array of a name that says nothing holds the labels of the images in another one: so
+/// `np.savez(images, labels)` calls them, and `ncsn sample`.
+pub(super) fn are_saved_with(name: &str, images: &str) -> bool {
+    (name, images) == ("arr_1", "arr_0")
 }
 
 /// Whether a word says labels, or images.

@@ -1,5 +1,9 @@
 //! What the folders of image files mean: which images are held out, and which classes there are.
 
+use std::collections::HashMap;
+
+use super::spelling::in_order;
+
 /// The meaning of the folders. File names have `/` between folders.
 #[derive(Default)]
 pub(super) struct Layout {
@@ -13,6 +17,8 @@ pub(super) struct Layout {
     /// The names of the classes, sorted: the names of the folders of images that are not held out,
     /// if every one is in a folder and there are several; otherwise none.
     pub classes: Vec<String>,
+    /// The number of each class.
+    labels: HashMap<String, u8>,
     /// An image outside all folders while others are in several, so that there are no classes.
     pub unclassed: Option<String>,
     /// If there are classes: the folders of held-out images that are none of them, or such images
@@ -53,9 +59,10 @@ impl Layout {
             match unclassed {
                 _ if classes.len() > MOST_CLASSES => layout.too_many = Some(classes.len()),
                 Some(&name) => layout.unclassed = Some(name.to_owned()),
-                None => layout.classes = classes.into_iter().map(str::to_owned).collect(),
+                None => layout.classes = in_order(classes.into_iter().map(str::to_owned)),
             }
         }
+        layout.labels = layout.classes.iter().cloned().zip(0..=u8::MAX).collect();
         if !layout.classes.is_empty() {
             let foreign = held_out.into_iter().filter(|name| layout.label(name).is_none());
             let foreign = sorted(foreign.map(|name| layout.class(name).unwrap_or(name)));
@@ -76,9 +83,7 @@ impl Layout {
 
     /// The label of the file with this name: the number of its class.
     pub fn label(&self, name: &str) -> Option<u8> {
-        let class = self.class(name)?;
-        let index = self.classes.binary_search_by(|known| known.as_str().cmp(class)).ok()?;
-        u8::try_from(index).ok()
+        self.labels.get(self.class(name)?).copied()
     }
 
     /// The folder that is a file's class, whether the file is held out or not.
@@ -180,6 +185,28 @@ mod tests {
         let names: Vec<String> = (0..300).map(|class| format!("{class}/a.png")).collect();
         let many = Layout::of(names.iter().map(String::as_str));
         assert_eq!((many.classes.len(), many.too_many), (0, Some(300)));
+    }
+
+    #[test]
+    fn classes_that_are_numbers_are_in_their_order() {
+        let of = |folders: &[&str]| {
+            let names: Vec<String> = folders.iter().map(|folder| format!("{folder}/a")).collect();
+            let layout = Layout::of(names.iter().map(String::as_str));
+            let labels = layout.classes.iter().map(|class| layout.label(&format!("{class}/b")));
+            assert!(labels.eq((0..folders.len()).map(|label| u8::try_from(label).ok())));
+            layout.classes
+        };
+        let names = |numbers: std::ops::Range<u8>| numbers.map(|n| n.to_string());
+        let shuffled: Vec<String> = names(0..12).rev().collect();
+        let shuffled: Vec<&str> = shuffled.iter().map(String::as_str).collect();
+        assert_eq!(of(&shuffled), names(0..12).collect::<Vec<_>>());
+        assert_eq!(of(&["10", "9", "1"]), ["1", "9", "10"]);
+        assert_eq!(of(&["010", "009", "001"]), ["001", "009", "010"]);
+        assert_eq!(of(&["7", "100", "5", "0"]), ["0", "5", "7", "100"]);
+        assert_eq!(of(&["10", "2", "02", "1"]), ["1", "02", "2", "10"]);
+        // As texts if one is no number.
+        assert_eq!(of(&["10", "9", "other"]), ["10", "9", "other"]);
+        assert_eq!(of(&["class10", "class9"]), ["class10", "class9"]);
     }
 
     #[test]

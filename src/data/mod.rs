@@ -8,8 +8,8 @@
 //! | `decompress` | gzip, xz, bzip2, Zstandard |
 //! | `arrays`, `format` | files of arrays: reads them piece by piece |
 //! | `records` | what the files of arrays consist of |
-//! | `idx`, `cifar` (`numpy_array`), `npy` (`keys`) | a format of arrays each |
-//! | `spelling` | file names in their spellings |
+//! | `idx`, `cifar` (`numpy_array`), `npy` (`npy_…`, `keys`) | a format of arrays each |
+//! | `spelling` | names in their spellings |
 //! | `unsupported` | what to do with other data |
 //! | `layout`, `class_files` | what the folders of image files mean; classes in files beside them |
 //! | `image_files`, `decode`, `jpeg`, `resize` | image files: all of them, one of them, a JPEG, and fitted to one size |
@@ -44,6 +44,9 @@ mod jpeg;
 mod keys;
 mod layout;
 mod npy;
+mod npy_header;
+mod npy_labels;
+mod npy_values;
 mod numpy_array;
 mod pixels;
 mod reading;
@@ -59,12 +62,13 @@ pub use images::Images;
 pub use pixels::Pixels;
 pub use reading::{Found, Reading, Size};
 pub use resize::fit;
-pub(crate) use spelling::is_hidden;
+pub(crate) use spelling::{is_hidden, is_image_name, whole};
 
 use std::path::Path;
 
 use detect::Kind;
 use files::Files;
+use npy_labels::Known;
 
 /// The images to train on and those to hold out.
 #[derive(Clone, Debug)]
@@ -97,13 +101,21 @@ impl DataSet {
         let (train, held_out, mut classes) = match kind {
             Kind::Arrays { format, train, held_out } => {
                 found.kind = format.describe(&train);
-                let train = arrays::read(&files, format, &train, reading, &mut found)?;
+                let images: Vec<&String> = train.iter().chain(&held_out).collect();
+                let unused = format.unused(&files, &images);
+                let (train, named) =
+                    arrays::read(&files, format, &train, Known::Nothing, reading, &mut found)?;
+                let known = match (&train.labels, &named) {
+                    (None, _) => Known::Nothing,
+                    (Some(_), None) => Known::Numbers,
+                    (Some(_), Some(classes)) => Known::Names(classes),
+                };
                 let held_out = match &held_out[..] {
                     [] => None,
-                    names => {
-                        Some(arrays::read(&files, format, names, reading, &mut found)?.mixed())
-                    }
+                    names => Some(arrays::read(&files, format, names, known, reading, &mut found)?),
                 };
+                let held_out = held_out.map(|(held_out, _)| held_out.mixed());
+                found.notes.extend(unused);
                 if reading.strict && !found.unreadable.is_empty() {
                     let problem = found.cannot_read();
                     return Err(DataError::Format { path: path.to_owned(), problem });
@@ -111,7 +123,8 @@ impl DataSet {
                 let labels = [Some(&train), held_out.as_ref()].map(|p| p?.labels.as_ref());
                 let most = labels.iter().flatten().copied().flatten().max();
                 let most = most.filter(|_| train.labels.is_some());
-                let classes = most.map_or(vec![], |&most| format.classes(most, &name(path)));
+                let numbered = || most.map(|&most| format.classes(most, &name(path)));
+                let classes = named.or_else(numbered).unwrap_or_default();
                 (train, held_out, classes)
             }
             Kind::Images(names) => {
@@ -137,7 +150,7 @@ impl DataSet {
             None => train.hold_out(),
         };
         if train.len() + held_out.len() < 2 {
-            return Err(DataError::One { path: path.to_owned(), ignored: found.others() });
+            return Err(DataError::One { path: path.to_owned(), ignored: found.left_out() });
         }
         if train.is_empty() {
             let problem = "all images to train on are also among those to test with".into();

@@ -1,173 +1,104 @@
-//! NumPy's `.npy`: N × H × W, N × H × W × C or N × C × H × W, as bytes or as floats in \[0, 1\].
+//! NumPy's `.npy`: N × H × W, N × H × W × C or N × C × H × W, as whole numbers from 0 to 255, as
+//! floats in \[0, 1\], or as what NumPy has besides for the same.
 
 use std::io::Read;
 
-use npyz::{DType, NpyHeader, Order};
-
-use super::records::Records;
+use super::decode::over;
+pub(super) use super::npy_header::MAGIC;
+use super::npy_header::{Header, Problem, header, impossible};
+use super::npy_values::{Class, ValueType};
+use super::records::{Records, WHITE_IS_1};
 use super::stored::MAX_BYTES;
 use crate::net::ImageShape;
 
-/// The first bytes of a file.
-pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
-
-/// What a file says about its array.
-struct Header {
-    sizes: Vec<u64>,
-    /// As in NumPy: `|u1`, `<f4`, …
-    kind: String,
-}
-
-/// Reads a number from its bytes, big-endian or not.
-type Value = fn(&[u8], bool) -> f64;
-
-/// Reads the header of an array of images.
+/// Opens an array of images; transparent ones are put on a background of red, green and blue. Also
+/// returns all its values if they are stored in another order than they are read in.
 ///
 /// # Errors
-/// Says what is wrong with it.
-pub(super) fn records(file: &mut dyn Read) -> Result<Records, String> {
-    let Header { sizes, kind } = header(file).map_err(|problem| match problem {
-        Problem::Records => format!("an array of records; {EXPECTED}"),
+/// Says what is wrong with it, and how to save it.
+pub(super) fn open(
+    file: &mut dyn Read,
+    background: [u8; 3],
+) -> Result<(Records, Option<Vec<u8>>), String> {
+    let (header, stored, values) = check(file)?;
+    let content = header.reordered(file, values.bytes)?;
+    Ok((records(&header, stored, values, background), content))
+}
+
+/// Whether this is the beginning of an array of images.
+///
+/// # Errors
+/// Says why not.
+pub(super) fn check(file: &mut dyn Read) -> Result<(Header, Stored, ValueType), String> {
+    let header = header(file).map_err(|problem| match problem {
+        Problem::Records => {
+            format!("an array of records or objects; {EXPECTED}; np.stack makes one")
+        }
         Problem::Other(problem) => problem,
     })?;
-    let all = sizes.iter().try_fold(1, |count: u64, &size| count.checked_mul(size));
-    all.ok_or_else(|| format!("of the impossible shape {sizes:?}"))?;
-    if let Some(problem) = one_image(&sizes) {
+    let sizes = &header.sizes[..];
+    if let Some(problem) = one_image(sizes) {
         return Err(problem);
     }
-    let (shape, channels_last) = layout(&sizes)
-        .ok_or_else(|| format!("an array of shape {sizes:?}; {EXPECTED}, and no size 0"))?;
-    if shape.dimension() as u64 > MAX_BYTES {
-        return Err(format!("of the impossible shape {sizes:?}"));
+    let stored = Stored::of(sizes).ok_or_else(|| match reshaped(sizes) {
+        Some(reshaped) => format!("an array of shape {sizes:?}; save {reshaped}"),
+        None => format!("an array of shape {sizes:?}; {EXPECTED}, and no size 0"),
+    })?;
+    if stored.shape.dimension() as u64 > MAX_BYTES {
+        return Err(impossible(sizes));
     }
-    let is_big = kind.starts_with('>');
-    let (bytes, value): (usize, Option<Value>) = match &kind[1..] {
-        "u1" => (1, None),
-        "f4" => (4, Some(f4)),
-        "f8" => (8, Some(f8)),
-        _ => return Err(format!("of type {kind}; {EXPECTED}")),
-    };
-    Ok(Records {
+    let values = ValueType::of(&header.kind)
+        .ok_or_else(|| format!("of type {}; {EXPECTED}", header.kind))?;
+    Ok((header, stored, values))
+}
+
+fn records(header: &Header, stored: Stored, values: ValueType, background: [u8; 3]) -> Records {
+    let Stored { shape, channels, last } = stored;
+    let area = shape.height * shape.width;
+    let is_planar = !last || channels == 1;
+    Records {
         shape,
-        count: Some(sizes[0]),
-        size: shape.dimension() * bytes,
+        count: Some(header.sizes[0]),
+        size: area * channels * values.bytes,
         ends: false,
+        if_black: match values {
+            ValueType { class: Class::Unsigned, bytes: 2, .. } => {
+                "uint16 is read as 0 to 65535, so if its white is 255, save x.astype(np.uint8)"
+            }
+            _ => WHITE_IS_1,
+        },
         decode: Box::new(move |record, decoded| {
             let start = decoded.pixels.len();
-            match value {
-                None => decoded.pixels.extend_from_slice(record),
-                Some(value) => {
-                    for bytes in record.chunks_exact(bytes) {
-                        let value = value(bytes, is_big);
-                        decoded.pixels.push(quantized(value)?);
-                        decoded.clamped += usize::from(!(0.0..=1.0).contains(&value));
-                    }
+            if values.bytes == 1 && values.class == Class::Unsigned {
+                decoded.pixels.extend_from_slice(record);
+            } else {
+                for bytes in record.chunks_exact(values.bytes) {
+                    let value = values.value(bytes);
+                    decoded.pixels.push(level(value, values)?);
+                    let is_float = values.class == Class::Float;
+                    decoded.clamped += usize::from(is_float && !(0.0..=1.0).contains(&value));
                 }
             }
-            if channels_last && shape.channels > 1 {
-                let pixels = decoded.pixels.split_off(start);
-                let plane = |channel| pixels.iter().skip(channel).step_by(shape.channels);
-                decoded.pixels.extend((0..shape.channels).flat_map(plane));
+            if is_planar && channels == shape.channels {
+                return Ok(());
+            }
+            let levels = decoded.pixels.split_off(start);
+            let of = |channel: usize, at: usize| {
+                levels[if last { at * channels + channel } else { channel * area + at }]
+            };
+            for (channel, &behind) in background.iter().enumerate() {
+                decoded.pixels.extend((0..area).map(|at| match channels {
+                    4 => over(of(channel, at), of(3, at), behind),
+                    _ => of(channel, at),
+                }));
             }
             Ok(())
         }),
-    })
+    }
 }
 
-fn f4(bytes: &[u8], is_big: bool) -> f64 {
-    let bytes = bytes.try_into().unwrap_or_default();
-    f64::from(if is_big { f32::from_be_bytes(bytes) } else { f32::from_le_bytes(bytes) })
-}
-
-fn f8(bytes: &[u8], is_big: bool) -> f64 {
-    let bytes = bytes.try_into().unwrap_or_default();
-    if is_big { f64::from_be_bytes(bytes) } else { f64::from_le_bytes(bytes) }
-}
-
-/// Reads the labels of `count` images: N or N × 1 whole numbers.
-///
-/// # Errors
-/// Says what is wrong with them.
-pub(super) fn labels(file: &mut dyn Read, count: usize) -> Result<Vec<u8>, String> {
-    let expected = format!("expected {count} whole numbers from 0 to 255");
-    let Header { sizes, kind } = header(file).map_err(|problem| match problem {
-        Problem::Records => expected.clone(),
-        Problem::Other(problem) => problem,
-    })?;
-    if !matches!(sizes[..], [n] | [n, 1] if n == count as u64) {
-        return Err(format!("an array of shape {sizes:?}; {expected}"));
-    }
-    let bytes = match &kind[1..] {
-        "u1" | "i1" | "b1" => 1,
-        "u2" | "i2" => 2,
-        "u4" | "i4" => 4,
-        "u8" | "i8" => 8,
-        _ => return Err(format!("of type {kind}; {expected}")),
-    };
-    let mut stored = Vec::new();
-    file.take((count * bytes) as u64).read_to_end(&mut stored).map_err(|e| e.to_string())?;
-    if stored.len() < count * bytes {
-        return Err("truncated".into());
-    }
-    let label = |number: &[u8]| {
-        let mut number = number.to_vec();
-        if kind.starts_with('>') {
-            number.reverse();
-        }
-        let (&low, high) = number.split_first()?;
-        // The upper bytes of a negative number are not 0 either.
-        let is_negative = &kind[1..] == "i1" && low > 127;
-        (high.iter().all(|&byte| byte == 0) && !is_negative).then_some(low)
-    };
-    let labels: Option<Vec<u8>> = stored.chunks_exact(bytes).map(label).collect();
-    labels.ok_or(expected)
-}
-
-enum Problem {
-    Records,
-    Other(String),
-}
-
-/// Reads a header, which has a few hundred bytes; the library would take its length from the file.
-fn header(file: &mut dyn Read) -> Result<Header, Problem> {
-    const LONGEST: usize = 1 << 14;
-    let unreadable =
-        |e: &dyn ToString| Problem::Other(format!("not a readable .npy array: {}", e.to_string()));
-    let mut bytes = Vec::new();
-    let mut read = |bytes: &mut Vec<u8>, count: usize| {
-        file.take(count as u64).read_to_end(bytes).map_err(|e| unreadable(&e))
-    };
-    read(&mut bytes, 10)?;
-    if !bytes.starts_with(MAGIC) || bytes.len() < 10 {
-        return Err(unreadable(&"its first bytes are others"));
-    }
-    let length = if bytes[6] == 1 {
-        u16::from_le_bytes([bytes[8], bytes[9]]).into()
-    } else {
-        read(&mut bytes, 2)?;
-        let length = bytes.last_chunk().map_or(0, |&length| u32::from_le_bytes(length));
-        length as usize
-    };
-    if length > LONGEST {
-        return Err(unreadable(&format!("its header claims to have {length} bytes")));
-    }
-    read(&mut bytes, length)?;
-    // The library's parser calls itself at each of them.
-    let brackets = bytes.iter().filter(|byte| b"([{".contains(byte)).count();
-    if brackets > 64 {
-        return Err(Problem::Records);
-    }
-    let header = NpyHeader::from_reader(&bytes[..]).map_err(|e| unreadable(&e))?;
-    if header.order() == Order::Fortran && header.shape().iter().filter(|&&n| n > 1).count() > 1 {
-        let problem = "in Fortran's order; save np.ascontiguousarray(x)";
-        return Err(Problem::Other(problem.into()));
-    }
-    let DType::Plain(kind) = header.dtype() else { return Err(Problem::Records) };
-    Ok(Header { sizes: header.shape().to_vec(), kind: kind.to_string() })
-}
-
-const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1 or 3 channels, of uint8 (0 to \
-                        255) or float32 or float64 (0 to 1)";
+const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1, 3 or 4 channels, of whole \
+                        numbers from 0 to 255 (x.astype(np.uint8)) or floats from 0 to 1";
 
 /// Says why an array of three dimensions is one image with channels, not several without.
 fn one_image(sizes: &[u64]) -> Option<String> {
@@ -184,46 +115,87 @@ fn one_image(sizes: &[u64]) -> Option<String> {
     ))
 }
 
-/// The shape of each image, and whether its channels come last. An axis of size 1 or 3 is taken
-/// as the channels, preferably the last one.
-fn layout(sizes: &[u64]) -> Option<(ImageShape, bool)> {
-    let is_channels = |size: u64| size == 1 || size == 3;
-    let (channels, height, width, last) = match *sizes {
-        [_, h, w] => (1, h, w, true),
-        [_, h, w, c] if is_channels(c) => (c, h, w, true),
-        [_, c, h, w] if is_channels(c) => (c, h, w, false),
-        _ => return None,
-    };
-    let size = |size: u64| usize::try_from(size).ok().filter(|&size| size > 0);
-    size(sizes[0])?;
-    let shape =
-        ImageShape { channels: size(channels)?, height: size(height)?, width: size(width)? };
-    Some((shape, last))
+/// How to make images of rows of their pixels, if these are squares.
+fn reshaped(sizes: &[u64]) -> Option<String> {
+    let &[_, pixels] = sizes else { return None };
+    let side = |area: u64| Some(area.isqrt()).filter(|side| *side > 1 && side * side == area);
+    let gray = side(pixels).map(|side| format!("x.reshape(-1, {side}, {side})"));
+    gray.or_else(|| {
+        let side = side(pixels / 3).filter(|_| pixels.is_multiple_of(3))?;
+        Some(format!("x.reshape(-1, {side}, {side}, 3), or x.reshape(-1, 3, {side}, {side})"))
+    })
 }
 
-/// The byte nearest to a value in \[0, 1\], or less than half a gray level outside, where rounding
-/// errors are.
-fn quantized(value: f64) -> Result<u8, String> {
-    let level = value * 255.0;
+/// How images are stored.
+#[derive(Clone, Copy)]
+pub(super) struct Stored {
+    /// The shape that they are read as.
+    shape: ImageShape,
+    /// The number of channels in the file: 1, 3, or 4 of which the last is opacity.
+    channels: usize,
+    /// Whether the channels are the last axis.
+    last: bool,
+}
+
+impl Stored {
+    /// How images are stored in an array of these sizes. An axis of size 1 or 3, or else one of size 4,
+    /// is taken as the channels, preferably the last one.
+    fn of(sizes: &[u64]) -> Option<Self> {
+        let (channels, height, width, last) = match *sizes {
+            [_, h, w] => (1, h, w, true),
+            [_, h, w, c @ (1 | 3)] => (c, h, w, true),
+            [_, c @ (1 | 3), h, w] => (c, h, w, false),
+            [_, h, w, c @ 4] => (c, h, w, true),
+            [_, c @ 4, h, w] => (c, h, w, false),
+            _ => return None,
+        };
+        let size = |size: u64| usize::try_from(size).ok().filter(|&size| size > 0);
+        size(sizes[0])?;
+        let channels = size(channels)?;
+        let (height, width) = (size(height)?, size(width)?);
+        let shape = ImageShape { channels: channels.min(3), height, width };
+        Some(Self { shape, channels, last })
+    }
+}
+
+/// The gray level, from 0 to 255, that is nearest to a value. Of floats, whose white is 1, those less
+/// than half a gray level outside are taken, too: rounding errors are there.
+fn level(value: f64, ValueType { class, bytes, .. }: ValueType) -> Result<u8, String> {
+    let (white, bounds) = match (class, bytes) {
+        (Class::Float, _) => (1.0, "floats must be in [0, 1]"),
+        (Class::Bool, _) => (1.0, ""),
+        (Class::Unsigned, 2) => (65535.0, ""),
+        _ => (255.0, "whole numbers must be from 0 to 255"),
+    };
+    let level = value / white * 255.0;
     if level > -0.5 && level < 255.5 {
         return Ok(level.round() as u8);
     }
-    Err(format!("holds {value}, but floats must be in [0, 1]: scale them, or save uint8"))
+    let advice = match class {
+        Class::Float if value.is_nan() => "np.nan_to_num(x)",
+        Class::Float if (-1.0..0.0).contains(&value) => "(x + 1) / 2, if their black is -1",
+        Class::Float if (0.0..=255.0).contains(&value) => "x / 255, if their white is 255",
+        _ => "(x - x.min()) / (x.max() - x.min())",
+    };
+    Err(format!("holds {value}, but {bounds}: save {advice}"))
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use half::f16;
     use npyz::WriterBuilder;
 
     use super::*;
     use crate::data::Images;
     use crate::data::records::tests::read;
 
-    fn parse(bytes: &[u8]) -> Result<Images, String> {
-        read(bytes, |file| records(file))
+    /// Reads images, on a gray background if they are transparent.
+    fn parse(mut bytes: &[u8]) -> Result<Images, String> {
+        let (records, content) = open(&mut bytes, [100; 3])?;
+        read(content.as_deref().unwrap_or(bytes), |_| Ok(records))
     }
 
-    fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
+    pub fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
         let mut bytes = Vec::new();
         let options = npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes);
         let mut writer = options.begin_nd().expect("in memory");
@@ -232,7 +204,7 @@ mod tests {
         bytes
     }
 
-    fn with_header(header: &str) -> Vec<u8> {
+    pub fn with_header(header: &str) -> Vec<u8> {
         let length = u16::try_from(header.len()).expect("it is short").to_le_bytes();
         [b"\x93NUMPY\x01\x00", &length[..], header.as_bytes()].concat()
     }
@@ -255,6 +227,42 @@ mod tests {
         let gray = parse(&npy(&[3, 2, 2], planes.clone())).expect("gray");
         assert_eq!(gray.len(), 3);
         assert_eq!(gray.bytes, planes);
+
+        let of = |kind: &str, is_fortran: &str, values: Vec<u8>| {
+            let shape = "'shape': (1, 3, 2, 2)";
+            let header = format!("{{'descr': '{kind}', 'fortran_order': {is_fortran}, {shape}}}\n");
+            parse(&[with_header(&header), values].concat()).expect("another type")
+        };
+        let whole = |bytes: fn(u16) -> Vec<u8>| planes.iter().flat_map(move |&b| bytes(b.into()));
+        let wide = |b: u16| i64::from(b).to_be_bytes().to_vec();
+        assert_eq!(first, of(">i8", "False", whole(wide).collect()));
+        let fine = |b: u16| (257 * b).to_le_bytes().to_vec();
+        assert_eq!(first, of("<u2", "False", whole(fine).collect()));
+        let half = |b: u16| f16::from_f32(f32::from(b) / 255.0).to_le_bytes().to_vec();
+        assert_eq!(first, of("<f2", "False", whole(half).collect()));
+        // The channels change fastest, then the rows.
+        let fortran = [0, 2, 1, 3].map(|at| [planes[at], planes[4 + at], planes[8 + at]]).concat();
+        assert_eq!(first, of("|u1", "True", fortran));
+        let truth = vec![0, 1, 1, 0, 1, 1, 0, 0, 0, 1, 0, 1];
+        let masks: Vec<u8> = truth.iter().map(|&bit| 255 * bit).collect();
+        assert_eq!(of("|b1", "False", truth).bytes, masks);
+    }
+
+    #[test]
+    fn transparent_pixels_are_put_on_the_background() {
+        let pixels = vec![255u8, 0, 50, 255, 255, 0, 50, 0, 255, 0, 100, 51, 9, 8, 7, 255];
+        let expected = [255, 100, 131, 9, 0, 100, 80, 8, 50, 100, 100, 7];
+        let image = parse(&npy(&[1, 2, 2, 4], pixels.clone())).expect("red, green, blue, opacity");
+        assert_eq!(image.shape, ImageShape { channels: 3, height: 2, width: 2 });
+        assert_eq!(image.bytes, expected);
+        let planes: Vec<u8> =
+            (0..4).flat_map(|c| pixels.iter().skip(c).step_by(4).copied()).collect();
+        assert_eq!(parse(&npy(&[1, 4, 2, 2], planes)).expect("planes"), image);
+        let floats: Vec<f32> = pixels.iter().map(|&value| f32::from(value) / 255.0).collect();
+        assert_eq!(parse(&npy(&[1, 2, 2, 4], floats)).expect("floats"), image);
+        // Three channels in front and a width of 4 are no transparency.
+        let narrow = parse(&npy(&[1, 3, 2, 4], vec![7u8; 24])).expect("colors");
+        assert_eq!(narrow.shape, ImageShape { channels: 3, height: 2, width: 4 });
     }
 
     #[test]
@@ -262,11 +270,32 @@ mod tests {
         let refused = |bytes: &[u8]| parse(bytes).expect_err("must be refused");
         assert!(refused(b"PK").contains("not a readable"));
         assert!(refused(&npy(&[2, 2], vec![0u8; 4])).contains("[2, 2]"));
-        assert!(refused(&npy(&[1, 2, 2, 4], vec![0u8; 16])).contains("1 or 3 channels"));
+        assert!(refused(&npy(&[1, 2, 2, 5], vec![0u8; 20])).contains("1, 3 or 4 channels"));
         assert!(refused(&npy(&[0, 2, 2], Vec::<u8>::new())).contains("no size 0"));
         assert!(refused(&npy(&[1, 1, 2], vec![0.5f32, 1.5])).contains("1.5"));
         assert!(refused(&npy(&[1, 1, 1], vec![f64::NAN])).contains("NaN"));
-        assert!(refused(&npy(&[1, 1, 1], vec![1i32])).contains("i4"));
+        // Each with how to save it.
+        let of = |kind: &str| {
+            let order = "'fortran_order': False";
+            with_header(&format!("{{'descr': '{kind}', {order}, 'shape': (1, 1, 1)}}\n"))
+        };
+        assert!(refused(&of("<c8")).contains("<c8") && refused(&of("<c8")).contains("astype"));
+        assert!(refused(&of("|O")).contains("np.stack"));
+        assert!(refused(&npy(&[2, 784], vec![0u8; 1568])).contains("x.reshape(-1, 28, 28)"));
+        assert!(refused(&npy(&[1, 12], vec![0u8; 12])).contains("x.reshape(-1, 3, 2, 2)"));
+        for (values, advice) in [
+            ([0.5f32, f32::NAN], "nan_to_num"),
+            ([0.5, -0.5], "(x + 1) / 2"),
+            ([0.5, 255.0], "x / 255"),
+            ([0.5, -3.0], "x.max()"),
+        ] {
+            let problem = refused(&npy(&[1, 1, 2], values.to_vec()));
+            assert!(problem.contains(advice), "{problem}");
+        }
+        for odd in [npy(&[1, 1, 1], vec![-1i64]), npy(&[1, 1, 1], vec![256u32])] {
+            let problem = refused(&odd);
+            assert!(problem.contains("from 0 to 255") && problem.contains("x.min()"), "{problem}");
+        }
         let whole = npy(&[1, 2, 2], vec![0u8; 4]);
         assert!(refused(&whole[..whole.len() - 1]).contains("need 4 bytes, found 3"));
     }
@@ -308,31 +337,12 @@ mod tests {
         let mut decoded = crate::data::records::Decoded::default();
         let file = npy(&[1, 2, 2], values);
         let mut rest = &file[..];
-        let mut records = records(&mut rest).expect("a header");
+        let (mut records, _) = open(&mut rest, [255; 3]).expect("a header");
         (records.decode)(rest, &mut decoded).expect("close enough");
         assert_eq!((&decoded.pixels[..], decoded.clamped), (&[0, 0, 255, 255][..], 2));
         for far in [-0.01f32, 1.01] {
             let problem = parse(&npy(&[1, 1, 1], vec![far])).expect_err("too far");
             assert!(problem.contains("must be in [0, 1]"), "{problem}");
-        }
-    }
-
-    #[test]
-    fn labels_are_whole_numbers_of_any_size() {
-        let read = |bytes: &[u8]| labels(&mut &bytes[..], 3);
-        assert_eq!(read(&npy(&[3], vec![0u8, 7, 255])), Ok(vec![0, 7, 255]));
-        assert_eq!(read(&npy(&[3, 1], vec![1i64, 2, 3])), Ok(vec![1, 2, 3]));
-        assert_eq!(read(&npy(&[3], vec![1i16, 2, 3])), Ok(vec![1, 2, 3]));
-        for odd in [
-            npy(&[3], vec![1i64, 2, -3]),
-            npy(&[3], vec![1i8, 2, -3]),
-            npy(&[3], vec![1i32, 2, 256]),
-            npy(&[3], vec![1.0f32, 2.0, 3.0]),
-            npy(&[3, 2], vec![0u8; 6]),
-            npy(&[4], vec![0u8; 4]),
-            npy(&[3], vec![0u8; 3])[..130].to_vec(),
-        ] {
-            read(&odd).expect_err("not three labels");
         }
     }
 }

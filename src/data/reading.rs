@@ -151,7 +151,14 @@ impl Found {
         format!("cannot read {}: {}", words::count(count, "file"), first_few(files))
     }
 
-    /// Says which files are not read; `None` if all are.
+    /// Says what is not read, and why; `None` if all is.
+    pub fn left_out(&self) -> Option<String> {
+        let unreadable = (!self.unreadable.is_empty()).then(|| self.cannot_read());
+        let parts: Vec<String> = [unreadable, self.others()].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+
+    /// Says which files of other kinds are not read; `None` if there are none.
     pub fn others(&self) -> Option<String> {
         const DATA: [&str; 8] = ["npy", "npz", "tar", "tbz2", "tgz", "txz", "tzst", "zip"];
         let kinds = self.ignored.iter().map(|(end, count)| format!("{count} .{end}"));

@@ -16,9 +16,14 @@ pub(super) struct Records {
     pub size: usize,
     /// Whether nothing may follow the last.
     pub ends: bool,
+    /// What may be done if all images turn out to be black.
+    pub if_black: &'static str,
     /// Decodes one record.
     pub decode: Box<Decode>,
 }
+
+/// What may be done about black images: masks are often saved so.
+pub(super) const WHITE_IS_1: &str = "if its white is 1, save 255 times its values";
 
 /// Appends what a record holds.
 type Decode = dyn FnMut(&[u8], &mut Decoded) -> Result<(), String>;
@@ -142,6 +147,7 @@ pub(super) mod tests {
             count: Some(250),
             size: 10_000,
             ends: true,
+            if_black: WHITE_IS_1,
             decode: Box::new(|record, decoded| {
                 decoded.pixels.extend_from_slice(record);
                 Ok(())

@@ -9,6 +9,7 @@ import io
 import struct
 import subprocess
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -25,23 +26,38 @@ def png(red, green, blue):
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+def images():
+    for index in range(8):
+        split = "train" if index < 6 else "test"
+        kind = "cat" if index % 2 == 0 else "dog"
+        yield f"set/{split}/{kind}/{index}.png", png(30 * index, 255 - 30 * index, 7)
+
+
 def archive():
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for index in range(8):
-            split = "train" if index < 6 else "test"
-            kind = "cat" if index % 2 == 0 else "dog"
-            data = png(30 * index, 255 - 30 * index, 7)
-            info = tarfile.TarInfo(f"set/{split}/{kind}/{index}.png")
+        for name, data in images():
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
+
+
+def zipped(path, method):
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in images():
+            # Without the time.
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            archive.writestr(info, data)
 
 
 def compressed(*command, data):
     return subprocess.run(command, input=data, capture_output=True, check=True).stdout
 
 
+zipped(HERE / "set-bzip2.zip", zipfile.ZIP_BZIP2)
+zipped(HERE / "set-lzma.zip", zipfile.ZIP_LZMA)
 data = archive()
 half = len(data) // 2
 (HERE / "set.tar.xz").write_bytes(compressed("xz", "-9", "-c", data=data))

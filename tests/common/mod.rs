@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ncsn::loss::Weighting;
-use ncsn::model_file::{Card, ModelFile, Training};
+use ncsn::model_file::{Card, ModelFile, TrainingRecord};
 use ncsn::net::weights::{Array, Weights};
 use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use ncsn::noise::NoiseSchedule;
@@ -94,7 +94,7 @@ pub fn model() -> ModelFile {
 /// A model of this architecture.
 pub fn model_of(architecture: Architecture) -> ModelFile {
     let weights = weights(&architecture);
-    let training = Training {
+    let training = TrainingRecord {
         checksum: None,
         flip: false,
         stable_targets: None,

@@ -51,7 +51,7 @@ pub fn unet(rolls: &mut Rolls) -> UNetDescription {
     }
 }
 
-/// A network of one of the papers.
+/// NCSN's network, or NCSNv2's.
 pub fn refinenet(rolls: &mut Rolls) -> RefineNetDescription {
     let mut side = || 4 * (2 + rolls.below(4));
     let [height, width] = [side(), side()];

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::engine::{Engine, SamplingJob};
 use super::numbers::{SAMPLES, ensure_within};
 use super::shell::quoted;
-use super::{model, output};
+use super::{apart, model, output};
 use crate::grid::encode_png;
 use crate::hub::Address;
 use crate::model_file::ModelFile;
@@ -26,8 +26,8 @@ pub struct Card {
     /// Where it will be published, as USER/NAME: the commands in the README.md then name it.
     #[arg(long, value_name = "USER/NAME", value_parser = repository)]
     repository: Option<String>,
-    /// The folder to make [default: the model's path without .safetensors, or the name of its
-    /// repository on the hub].
+    /// The folder to make [default: the model's path, or the name of its repository on the hub, with
+    /// .card for .safetensors].
     #[arg(long)]
     out: Option<PathBuf>,
     /// Replace the files of an existing folder.
@@ -56,7 +56,8 @@ fn repository(text: &str) -> Result<String, String> {
 /// Runs the command.
 ///
 /// # Errors
-/// If the model cannot be used, or a file would be replaced unasked or cannot be written.
+/// If the model cannot be used, a file would be replaced unasked or cannot be written, or the folder is
+/// one of images.
 pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let Card { n, seed, overwrite, .. } = *arguments;
     ensure_within("-n", n, SAMPLES)?;
@@ -65,8 +66,10 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let model = model::parse(&path, &bytes)?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
-        None => model::namesake(&arguments.model)?.with_extension(""),
+        // Images are often in a folder of the model's name.
+        None => model::namesake(&arguments.model)?.with_extension("card"),
     };
+    apart::ensure_holds_no_data("--out", &out)?;
     let at = |name: &str| out.join(name);
     let files = [README, SAMPLES_PNG, Address::FILE].map(at);
     output::ensure_folder(&out, &files, overwrite, "--out")?;
@@ -75,9 +78,10 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let samples = samples(model, n, seed)?;
     let grid = encode_png(&samples, card.architecture.image_shape(), None)?;
     let readme = readme::readme(&card, arguments.repository.as_deref(), n, seed);
+    // The model first: it tells that the folder is no data set.
+    output::write(&at(Address::FILE), &bytes)?;
     output::write(&at(README), readme.as_bytes())?;
     output::write(&at(SAMPLES_PNG), &grid)?;
-    output::write(&at(Address::FILE), &bytes)?;
     println!("{README}, {SAMPLES_PNG} and {} in {}", Address::FILE, out.display());
     let to = arguments.repository.as_deref().unwrap_or("USER/NAME");
     println!("`hf upload {to} {}` publishes them", quoted(&out.display().to_string()));

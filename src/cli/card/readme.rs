@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use serde_json::json;
 
+use crate::cli::classes::trained;
+use crate::cli::facts::{self, Row};
 use crate::cli::shell::quoted;
-use crate::model_file::{Card, Class, Quality, Training};
+use crate::model_file::{Card, Class, Quality};
 use crate::sample::Settings;
 use crate::words::count;
 
@@ -103,13 +105,12 @@ fn introduction(card: &Card, n: usize, seed: u64) -> String {
 
 /// A sampler in words.
 fn sampler(settings: &Settings, card: &Card) -> String {
-    let evaluations = card.step_table(settings, None).map_or(0, |table| table.nfe());
-    format!("sampler `{}`, {}", settings.sampler.name(), count(evaluations, "evaluation"))
+    format!("sampler `{}`, {}", settings.sampler.name(), facts::evaluations(settings, card))
 }
 
 fn usage(card: &Card, address: &str) -> String {
-    let class = plain_class(&card.classes).map(|name| format!(" --class {}", quoted(name)));
-    let class = class.unwrap_or_default();
+    let class = plain_class(trained(card).map(|(_, class)| class));
+    let class = class.map(|name| format!(" --class {}", quoted(name))).unwrap_or_default();
     // The settings of the grid of samples.
     let best = if card.best.is_some() { " --best" } else { "" };
     format!(
@@ -122,78 +123,35 @@ fn usage(card: &Card, address: &str) -> String {
 }
 
 /// The first class whose name cannot end a block of code: names may come from a stranger's file.
-fn plain_class(classes: &[Class]) -> Option<&str> {
-    let mut names = classes.iter().map(|class| &class.name[..]);
+fn plain_class<'a>(classes: impl Iterator<Item = &'a Class>) -> Option<&'a str> {
+    let mut names = classes.map(|class| &class.name[..]);
     names.find(|name| !name.contains(['\n', '\r', '`']))
 }
 
 fn details(card: &Card) -> String {
     let mut out = String::from("## Training\n\n");
     if let Some(training) = &card.training {
-        out += &table(&trained(training, card.architecture.guidance_max()));
+        out += &table(&facts::trained(training, card.architecture.guidance_max()));
     }
     if let Some(imported) = &card.imported {
         let _ = writeln!(out, "Imported from {}.", text(imported));
     }
-    if !card.classes.is_empty() {
-        let names: Vec<_> = card.classes.iter().map(|class| text(&class.name)).collect();
+    // It cannot be asked for the others.
+    let names: Vec<_> = trained(card).map(|(_, class)| text(&class.name)).collect();
+    if !names.is_empty() {
         let _ = writeln!(out, "\n## Classes\n\n{}", names.join(", "));
     }
     if let Some(quality) = &card.quality {
-        let _ = writeln!(out, "\n## Quality\n\n{}", table(&judged(quality)));
+        let _ = writeln!(out, "\n## Quality\n\n{}", table(&facts::judged(quality)));
         out += "Measured by `ncsn eval` against held-out images, and beside the figure of as many \
                 training images. Distances are comparable in the same features only.\n";
     }
     out
 }
 
-fn trained(training: &Training, guidance_max: f32) -> Vec<(&'static str, String)> {
-    let mut rows = vec![
-        ("data", format!("{}, {}", text(&training.data), count(training.images, "image"))),
-        ("steps", training.steps.to_string()),
-        ("images seen", training.examples.to_string()),
-    ];
-    rows.extend(training.from.as_ref().map(|from| ("started from", text(from))));
-    if let Some((most, least)) = training.sigmas {
-        rows.push(("noise levels", format!("σ from {most} to {least}")));
-    }
-    rows.extend(training.stable_targets.map(|from| ("stable targets", format!("from σ = {from}"))));
-    if let Some(guided) = &training.autoguidance {
-        rows.push(("distilled autoguidance", format!("away from {}", text(&guided.away_from))));
-    }
-    if guidance_max > 0.0 {
-        rows.push(("distilled guidance", format!("scales up to {guidance_max} are an input")));
-    }
-    if let Some(model) = &training.distribution_matching {
-        let of = format!("for one to four evaluations, of {}", text(model));
-        rows.push(("distribution matching", of));
-    } else if training.few_step {
-        let method = match training.consistency_distillation {
-            true => "consistency distillation",
-            false => "consistency tuning",
-        };
-        rows.push((method, "for one to four evaluations".into()));
-    }
-    rows
-}
-
-fn judged(quality: &Quality) -> Vec<(&'static str, String)> {
-    let error = quality.frechet_error.map(|error| format!(" ± {error:.2}")).unwrap_or_default();
-    let mut rows = vec![
-        ("samples", format!("{}, {} each", quality.n, count(quality.nfe, "evaluation"))),
-        ("Fréchet distance", format!("{:.2}{error}", quality.frechet)),
-        ("… of training images", format!("{:.2}", quality.floor)),
-        ("precision", format!("{:.3}", quality.precision)),
-        ("recall", format!("{:.3}", quality.recall)),
-    ];
-    if let Some(features) = &quality.features {
-        rows.push(("features", format!("{}, {}", text(&features.name), text(&features.checksum))));
-    }
-    rows
-}
-
-fn table(rows: &[(&str, String)]) -> String {
-    let rows: Vec<_> = rows.iter().map(|(name, value)| format!("| {name} | {value} |")).collect();
+fn table(rows: &[Row]) -> String {
+    let rows = rows.iter().map(|(name, value)| format!("| {name} | {} |", text(value)));
+    let rows: Vec<_> = rows.collect();
     format!("| | |\n|---|---|\n{}\n", rows.join("\n"))
 }
 
@@ -226,6 +184,7 @@ mod tests {
     fn names_are_no_syntax() {
         assert_eq!(text("a|b\n# <c>"), r"a\|b \# \<c\>");
         let class = |name: &str| Class { name: name.into(), images: 1 };
-        assert_eq!(plain_class(&[class("a\n```\n"), class("b c")]), Some("b c"));
+        let classes = [class("a\n```\n"), class("b c")];
+        assert_eq!(plain_class(classes.iter()), Some("b c"));
     }
 }

@@ -70,6 +70,7 @@ pub(super) fn run(arguments: &Export) -> anyhow::Result<()> {
     }
     if let Some(folder) = diffusers {
         let files = [INDEX, PIPELINE, SAMPLER, NETWORK].map(|name| folder.join(name));
+        apart::ensure_holds_no_data("--diffusers", folder)?;
         output::ensure_folder(folder, &files, *overwrite, "--diffusers")?;
     }
     let model = model::open(model)?;

@@ -4,12 +4,13 @@
     pipeline = DiffusionPipeline.from_pretrained("FOLDER or USER/NAME", trust_remote_code=True)
     images = pipeline(batch_size=4, generator=torch.Generator().manual_seed(1)).images
 
-With the same seed, class and guidance scale, these are the images of `ncsn sample`.
+With the same seed, class and guidance scale, these are the images of `ncsn sample`, which also draws
+the same classes if it is not asked for one.
 """
 
 from diffusers import DiffusionPipeline, ImagePipelineOutput, OnnxRuntimeModel
 
-from .sample_onnx import image_shape, metadata, sample, score_of
+from .sample_onnx import class_number, drawn_classes, image_shape, metadata, sample, score_of
 
 
 class NcsnPipeline(DiffusionPipeline):
@@ -33,13 +34,14 @@ class NcsnPipeline(DiffusionPipeline):
     ):
         """Draws images. The generator gives the seed; the class is a number or a name."""
         session = self.network.model
-        if class_label is not None and not self.classes:
-            raise ValueError("this model has no classes")
-        if isinstance(class_label, str):
-            class_label = self.classes.index(class_label)
-        score = score_of(session, class_label, guidance_scale)
-        table = metadata(session, "step_table")
+        card = metadata(session, "card")
         seed = 1 if generator is None else generator.initial_seed()
+        if class_label is None:
+            label = drawn_classes(card, seed, batch_size)
+        else:
+            label = class_number(card, class_label)
+        score = score_of(session, label, guidance_scale)
+        table = metadata(session, "step_table")
         shape = (batch_size, *image_shape(session))
         images = sample(score, table, seed, shape).transpose(0, 2, 3, 1)
         if output_type == "pil":

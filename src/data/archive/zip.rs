@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::str;
 
-use ::zip::ZipArchive;
 use ::zip::read::ZipFile;
 use ::zip::result::ZipResult;
+use ::zip::{CompressionMethod, ZipArchive};
+use flate2::Crc;
 
 use super::tree::{LONGEST_PATH, Tree};
+use crate::data::decompress::{decompressed, lzma};
 use crate::data::entry::{Listing, slashed};
 use crate::data::stored::{Open, Stored};
 
@@ -73,10 +75,11 @@ pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
             continue;
         }
         let mut target = Vec::new();
-        match archive.by_index(index).map(|file| file.take(LONGEST_PATH).read_to_end(&mut target)) {
+        let link = content(&mut archive, index);
+        match link.map(|link| link.reader.take(LONGEST_PATH).read_to_end(&mut target)) {
             Ok(Ok(_)) => tree.link(&name, &slashed(&target)),
             Ok(Err(error)) => tree.problem(&name, error.to_string()),
-            Err(error) => tree.problem(&name, error.to_string()),
+            Err(problem) => tree.problem(&name, problem),
         }
     }
     Ok(tree.list())
@@ -123,13 +126,76 @@ pub(in crate::data) fn open_each(
 ) -> ZipResult<()> {
     let mut archive = open(path)?;
     for &(index, name) in files {
-        match archive.by_index(index as usize) {
-            Ok(mut file) => {
-                let (size, packed) = (file.size(), file.compressed_size());
-                visit(name, Ok(Stored { reader: &mut file, size, packed }));
+        match content(&mut archive, index as usize) {
+            Ok(Content { mut reader, size, packed }) => {
+                visit(name, Ok(Stored { reader: &mut reader, size, packed }));
             }
-            Err(error) => visit(name, Err(error.to_string())),
+            Err(problem) => visit(name, Err(problem)),
         }
     }
     Ok(())
+}
+
+/// What is in a file.
+struct Content<'a> {
+    reader: Box<dyn Read + 'a>,
+    /// The number of its bytes, if the archive says the truth.
+    size: u64,
+    packed: u64,
+}
+
+/// Opens a file. The library unpacks the usual compression; what some programs use besides is what
+/// compressed tar archives have.
+///
+/// # Errors
+/// Says what is wrong with it.
+fn content(archive: &mut ZipArchive<Stream>, index: usize) -> Result<Content<'_>, String> {
+    let file = archive.by_index_raw(index).map_err(|e| e.to_string())?;
+    let (method, is_encrypted) = (file.compression(), file.encrypted());
+    let (size, packed, expected) = (file.size(), file.compressed_size(), file.crc32());
+    drop(file);
+    let is_usual = [CompressionMethod::STORE, CompressionMethod::DEFLATE].contains(&method);
+    if is_encrypted || is_usual {
+        let file = archive.by_index(index).map_err(|e| e.to_string())?;
+        return Ok(Content { reader: Box::new(file), size, packed });
+    }
+    if let Some(name) = unread(method) {
+        return Err(format!("compressed by {name}, which is not read; pack it with deflate"));
+    }
+    let file = archive.by_index_raw(index).map_err(|e| e.to_string())?;
+    let reader: Box<dyn Read + '_> = match method {
+        CompressionMethod::LZMA => Box::new(lzma(file, size).map_err(|e| e.to_string())?),
+        _ => decompressed(file).map_err(|e| e.to_string())?.0,
+    };
+    Ok(Content { reader: Box::new(Checked { reader, found: Crc::new(), expected }), size, packed })
+}
+
+/// The name of a method of compression that is not read.
+fn unread(method: CompressionMethod) -> Option<&'static str> {
+    match method {
+        CompressionMethod::BZIP2 | CompressionMethod::LZMA => None,
+        CompressionMethod::XZ | CompressionMethod::ZSTD => None,
+        CompressionMethod::DEFLATE64 => Some("Deflate64"),
+        CompressionMethod::PPMD => Some("PPMd"),
+        _ => Some("a rare method"),
+    }
+}
+
+/// Fails at the end of a file if its checksum is not that in the archive.
+struct Checked<R> {
+    reader: R,
+    found: Crc,
+    expected: u32,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.found.update(&buffer[..count]);
+        if count == 0 && !buffer.is_empty() && self.found.sum() != self.expected {
+            let problem = "wrong checksum; the archive is damaged";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
+        }
+        Ok(count)
+    }
 }
