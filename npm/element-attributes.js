@@ -4,9 +4,12 @@ import { classNumber } from "./classes.js";
 
 /** @typedef {import("./types.js").Card} Card */
 
-/** The attributes that decide what images there are, each with a property of the same name, and `class`. */
-const PROPERTIES = ["model", "hub", "count", "steps", "classes", "seed", "sampler", "guidance"];
-export const ATTRIBUTES = [...PROPERTIES, "class"];
+/** The attributes that decide where a model and its program come from, each with a property of the same name. */
+export const SOURCES = ["model", "hub", "wasm"];
+/** These, and those that decide what images there are. */
+const PROPERTIES = [...SOURCES, "count", "steps", "classes", "seed", "sampler", "guidance"];
+/** All whose changes matter. */
+export const ATTRIBUTES = [...PROPERTIES, "class", "autoplay", "aria-label"];
 
 /**
  * Sets again what a page has set before elements were defined: such properties hide those of the class.

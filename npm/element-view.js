@@ -10,7 +10,7 @@ const STYLE = `
   :host(:not([controls])) .controls { display: none; }
   .frame { position: relative; flex: 1 1 auto; min-height: 0; aspect-ratio: 1; overflow: hidden; background: var(--ncsn-background, #0f1315); border: 1px solid color-mix(in srgb, currentColor 20%, transparent); border-radius: var(--ncsn-radius, 3px); }
   canvas { position: absolute; inset: 0; margin: auto; image-rendering: pixelated; }
-  .message { position: absolute; inset: 0; box-sizing: border-box; margin: 0; padding: 1rem; overflow: auto; color: #f2f4f3; background: var(--ncsn-background, #0f1315); font-size: 0.875em; line-height: 1.45; overflow-wrap: anywhere; }
+  .message { position: absolute; inset: 0; box-sizing: border-box; margin: 0; padding: 1rem; overflow: auto; color: #f2f4f3; background: #0f1315; font-size: 0.875em; line-height: 1.45; overflow-wrap: anywhere; }
   .controls { display: flex; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; padding-top: 0.5rem; font-variant-numeric: tabular-nums; }
   button { font: inherit; font-size: 0.875em; min-height: 2.75em; padding: 0 1em; color: inherit; background: transparent; border: 1px solid color-mix(in srgb, currentColor 45%, transparent); border-radius: var(--ncsn-radius, 3px); cursor: pointer; }
   button[aria-disabled="true"] { cursor: default; opacity: 0.6; }
@@ -65,12 +65,23 @@ export class ElementView {
   show(frame, label) {
     this.#shown = frame;
     this.#canvas.hidden = false;
-    const { step, steps, sigma, done } = frame;
+    this.label(label);
+    this.showProgress(frame);
+    this.#fit();
+  }
+
+  /** Names the images that are shown, if there are any. @param {string} label */
+  label(label) {
+    if (!this.#shown) return;
+    const { step, steps, done } = this.#shown;
     this.#canvas.setAttribute("aria-label", done ? label : `${label}, step ${step} of ${steps}`);
+  }
+
+  /** @param {{ step: number, steps: number, sigma: number, done: boolean }} progress */
+  showProgress({ step, steps, sigma, done }) {
     this.#reading.textContent = done
       ? `${steps} ${steps === 1 ? "step" : "steps"}`
       : `step ${step} of ${steps}, σ ${Number(sigma.toPrecision(2))}`;
-    this.#fit();
   }
 
   /** Removes the images. */

@@ -7,9 +7,12 @@ export class NcsnSamplerElement extends HTMLElement {
   count: number;
   /** 0 for what suits the model. */
   steps: number;
-  seed: string;
+  get seed(): string;
+  set seed(seed: string | number | bigint);
   /** The address of another hub; empty for the usual one. */
   hub: string;
+  /** The address of `ncsn_bg.wasm`; empty for the usual one. */
+  wasm: string;
   /** Numbers or names with commas; empty to draw them at random. */
   classes: string;
   /** Empty for the model's own. */
@@ -27,15 +30,25 @@ export class NcsnSamplerElement extends HTMLElement {
   restart(options?: { sameSeed?: boolean }): void;
   /** The latest images as a file; null before there are any. */
   toBlob(type?: string): Promise<Blob | null>;
-  addEventListener<Name extends keyof NcsnSamplerEventMap>(
+  addEventListener<Name extends keyof AllEvents>(
     name: Name,
-    listener: (event: NcsnSamplerEventMap[Name]) => void,
+    listener: (this: NcsnSamplerElement, event: AllEvents[Name]) => void,
     options?: boolean | AddEventListenerOptions,
   ): void;
   addEventListener(
     name: string,
     listener: EventListenerOrEventListenerObject,
     options?: boolean | AddEventListenerOptions,
+  ): void;
+  removeEventListener<Name extends keyof AllEvents>(
+    name: Name,
+    listener: (this: NcsnSamplerElement, event: AllEvents[Name]) => void,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  removeEventListener(
+    name: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | EventListenerOptions,
   ): void;
 }
 
@@ -46,6 +59,28 @@ export interface NcsnSamplerEventMap {
   finish: CustomEvent<Frame>;
   error: CustomEvent<NcsnError>;
 }
+
+/** These, and those of any element. */
+type AllEvents = Omit<HTMLElementEventMap, keyof NcsnSamplerEventMap> & NcsnSamplerEventMap;
+
+/** What a framework may set in its markup: properties, and listeners such as `onfinish`. */
+export type NcsnSamplerProperties = Partial<
+  Pick<
+    NcsnSamplerElement,
+    | "model"
+    | "hub"
+    | "wasm"
+    | "count"
+    | "steps"
+    | "classes"
+    | "sampler"
+    | "guidance"
+    | "autoplay"
+    | "controls"
+  > & { seed: string | number | bigint } & {
+    [Name in keyof NcsnSamplerEventMap as `on${Name}`]: (event: NcsnSamplerEventMap[Name]) => void;
+  }
+>;
 
 declare global {
   interface HTMLElementTagNameMap {

@@ -3,6 +3,7 @@
 import { hubFile, isOnHub } from "../www/model/hub.js";
 import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "../www/model/read-bytes.js";
 import { goingOn } from "../www/model/resume.js";
+import { absolute } from "./address.js";
 import { NcsnError, messageOf, notArrived } from "./errors.js";
 
 /**
@@ -14,23 +15,23 @@ import { NcsnError, messageOf, notArrived } from "./errors.js";
  */
 
 /**
- * @param {string | URL | Uint8Array<ArrayBuffer>} source @param {import("./types.js").LoadOptions} options
+ * @param {import("./types.js").ModelSource} source @param {import("./types.js").LoadOptions} options
  * @returns {Source}
  * @throws {NcsnError}
  */
 export function sourceOf(source, { signal, onProgress = () => {}, hub }) {
-  if (source instanceof Uint8Array)
-    return {
-      name: "What was given",
-      async read(onHead) {
-        if (source.byteLength > MAX_MODEL_BYTES) throw tooLarge("The model", source.byteLength);
-        onHead(source);
-        return source;
-      },
-      keep: async () => {},
-    };
-  const file = typeof source === "string" && isOnHub(source) ? onHub(source, hub) : null;
-  const url = file?.url ?? absolute(source);
+  const kind = kindOf(source);
+  if (kind === "Blob" || kind === "File") return inBlob(/** @type {Blob} */ (source));
+  if (ArrayBuffer.isView(source) || /^(Shared)?ArrayBuffer$/.test(kind))
+    return inMemory(/** @type {ArrayBufferView | ArrayBuffer} */ (source));
+  if (kind !== "String" && kind !== "URL")
+    throw new NcsnError(
+      "bad-address",
+      `a model is an address, or the bytes or the Blob of a file, but not ${source && typeof source === "object" ? kind : String(source)}`,
+    );
+  const address = /** @type {string | URL} */ (source);
+  const file = typeof address === "string" && isOnHub(address) ? onHub(address, hub) : null;
+  const url = file?.url ?? urlOf(address);
   /** @type {(headers?: Record<string, string>) => Promise<Response>} */
   const ask = async (headers) =>
     (response = await (file ? file.ask(signal, headers) : fetch(url, { signal, headers })));
@@ -64,14 +65,52 @@ function onHub(name, hub) {
   }
 }
 
+/** What something is, also if it comes from another window. @param {unknown} thing */
+const kindOf = (thing) => Object.prototype.toString.call(thing).slice(8, -1);
+
+/** @param {ArrayBufferView | ArrayBuffer} given @returns {Source} */
+function inMemory(given) {
+  const { buffer, byteOffset } = ArrayBuffer.isView(given)
+    ? given
+    : { buffer: given, byteOffset: 0 };
+  const bytes = new Uint8Array(/** @type {ArrayBuffer} */ (buffer), byteOffset, given.byteLength);
+  return {
+    name: "What was given",
+    async read(onHead) {
+      if (bytes.byteLength > MAX_MODEL_BYTES) throw tooLarge("The model", bytes.byteLength);
+      onHead(bytes);
+      return bytes;
+    },
+    keep: async () => {},
+  };
+}
+
+/** @param {Blob} blob @returns {Source} */
+function inBlob(blob) {
+  const name = "name" in blob ? `“${blob.name}”` : "What was given";
+  return {
+    name,
+    async read(onHead) {
+      if (blob.size > MAX_MODEL_BYTES) throw tooLarge(name, blob.size);
+      try {
+        const bytes = new Uint8Array(await blob.arrayBuffer());
+        onHead(bytes);
+        return bytes;
+      } catch (error) {
+        // A file may have been changed or removed since a visitor chose it.
+        throw new NcsnError("network", `${name} cannot be read. (${messageOf(error)})`, error);
+      }
+    },
+    keep: async () => {},
+  };
+}
+
 /** @param {string | URL} address */
-function absolute(address) {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+function urlOf(address) {
   try {
-    return new URL(address, base).href;
-  } catch {
-    throw new NcsnError("bad-address", `“${address}” is no address of a model`);
-  }
+    if (address) return absolute(address);
+  } catch {}
+  throw new NcsnError("bad-address", `“${address}” is no address of a model`);
 }
 
 /** @param {string} what @param {number} bytes at least so many */

@@ -7,7 +7,7 @@ import { createModel } from "./model.js";
 import { startWasmModule } from "./wasm-module.js";
 
 /**
- * @param {string | URL | Uint8Array<ArrayBuffer>} source @param {import("./types.js").LoadOptions} [options]
+ * @param {import("./types.js").ModelSource} source @param {import("./types.js").LoadOptions} [options]
  * @returns {Promise<import("./model.js").Model>}
  */
 export async function loadModel(source, options = {}) {
@@ -15,7 +15,7 @@ export async function loadModel(source, options = {}) {
   signal?.throwIfAborted();
   const exact = options.precision === "f32";
   const file = sourceOf(source, options);
-  const starting = startWasmModule();
+  const starting = startWasmModule(options.wasm);
   /** @type {Promise<import("./device.js").Device | undefined> | undefined} */
   let opening;
   // Opening a device takes a while, in which most of the file is still to come.

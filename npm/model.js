@@ -19,19 +19,16 @@ export class Model {
   #device;
   #engine;
   /** The file without weights, for questions about settings. */ #file;
-  #parameters;
   #disposed = false;
 
   /**
    * @param {import("./device.js").Device} device whose user this becomes
    * @param {InstanceType<WasmModule["Engine"]>} engine @param {InstanceType<WasmModule["Model"]>} file
-   * @param {import("../www/types.js").SamplerParameters} parameters
    */
-  constructor(device, engine, file, parameters) {
+  constructor(device, engine, file) {
     this.#device = device;
     this.#engine = engine;
     this.#file = file;
-    this.#parameters = parameters;
     this.card = file.card();
     this.name = this.card.name;
     const { width, height, channels } = this.card.image_shape;
@@ -52,8 +49,12 @@ export class Model {
     const seed = seedOf(options.seed);
     if (view !== "noisy" && view !== "denoised")
       throw new NcsnError("bad-option", `view must be “noisy” or “denoised”, but is “${view}”`);
-    if (guidance !== undefined && !Number.isFinite(guidance))
-      throw new NcsnError("bad-option", `guidance must be a number, but is ${guidance}`);
+    // The wasm module computes in f32.
+    if (
+      guidance !== undefined &&
+      !(Number.isFinite(guidance) && Number.isFinite(Math.fround(guidance)))
+    )
+      throw new NcsnError("bad-option", `guidance must be a finite number, but is ${guidance}`);
     const classes = classNumbers(chosen, this.card);
     const { width, height } = this;
     if (image && (image.width !== width || image.height !== height))
@@ -61,8 +62,10 @@ export class Model {
         "bad-option",
         `image must be ${width} × ${height}, but is ${image.width} × ${image.height}`,
       );
+    if (image && image.data?.length !== 4 * width * height)
+      throw new NcsnError("bad-option", "image must be ImageData, four numbers for each pixel");
     const strength = image && (options.strength ?? this.#file.default_strength());
-    const { settings, sigmas } = settingsFor(options, this.card, this.#parameters, (settings) =>
+    const { settings, sigmas } = settingsFor(options, this.card, this.#file, (settings) =>
       this.#file.schedule(settings, strength),
     );
     const drawing = image && new Uint8Array(image.data);
@@ -123,7 +126,7 @@ export async function createModel(wasm, bytes, name, exact, compile) {
     const made = (engine = await device.run(() => device.engineFor(file)));
     await device.run(() => compile(device, made, file));
     await device.run(() => made.load(file));
-    return new Model(device, made, file, wasm.sampler_parameters());
+    return new Model(device, made, file);
   } catch (error) {
     // By the device, which waits for what is under way, and leaves a module alone that has crashed.
     if (engine) device.free(engine);

@@ -3,6 +3,7 @@
 import { randomSeed } from "../www/settings/seed.js";
 import {
   ATTRIBUTES,
+  SOURCES,
   addressOf,
   classesIn,
   optionsOf,
@@ -44,9 +45,13 @@ export class NcsnSamplerElement extends Base {
   /** The model, once its loading was announced by an event. @type {import("./model.js").Model | null} */
   #model = null;
   /** The seed of the latest images. @type {bigint | undefined} */ #seed;
+  /** What the images are, unless the page says it. */
+  #caption = "";
   /** @type {IntersectionObserver | null} */ #sight = null;
   #inSight = false;
   #paused = false;
+  /** Whether it was told to play when it was in no page. */
+  #wanted = false;
   /** Whether a restart for changed attributes is queued already. */
   #changed = false;
   /** Wakes a run that waits. */
@@ -61,25 +66,40 @@ export class NcsnSamplerElement extends Base {
 
   connectedCallback() {
     setEarlyProperties(this);
+    // It was only moved.
+    if (this.#sight) return;
     this.#view.follow(true);
     this.#sight = new IntersectionObserver(
       (entries) => {
         this.#inSight = entries[entries.length - 1].isIntersecting;
-        if (this.#inSight && this.autoplay && this.#state === "idle") this.play();
+        this.#playByItself();
         this.#wake();
       },
       { rootMargin: NEAR },
     );
     this.#sight.observe(this);
+    if (this.#wanted) this.play();
   }
 
   disconnectedCallback() {
+    // An element that is moved is in a page again by then, and goes on.
+    queueMicrotask(() => {
+      if (!this.isConnected) this.#leave();
+    });
+  }
+
+  /** In another document, it begins anew. */
+  adoptedCallback() {
+    this.#leave();
+  }
+
+  #leave() {
     this.#sight?.disconnect();
+    this.#sight = null;
     this.#inSight = false;
     this.#view.follow(false);
     this.#stop();
     this.#release();
-    this.#frame = null;
     this.#view.clear();
     this.#set("idle");
   }
@@ -94,8 +114,10 @@ export class NcsnSamplerElement extends Base {
   ) {
     if (before === after) return;
     if (name === "seed") this.#seed = undefined;
+    if (name === "aria-label") return this.#view.label(this.#label());
     if (!this.isConnected || (name === "class" && !this.#asksAnew(before, after))) return;
-    if (name === "model" || name === "hub") {
+    if (name === "autoplay") return this.#playByItself();
+    if (SOURCES.includes(name)) {
       this.#stop();
       this.#release();
     }
@@ -105,8 +127,9 @@ export class NcsnSamplerElement extends Base {
     queueMicrotask(() => {
       this.#changed = false;
       if (!this.isConnected) return;
-      if (this.#state !== "idle") this.#begin(undefined, this.#paused);
-      else if (this.autoplay && this.#inSight) this.play();
+      if (this.#state === "idle") this.#playByItself();
+      else if (this.model) this.#begin(undefined, this.#paused);
+      else this.#set("idle");
     });
   }
 
@@ -128,9 +151,11 @@ export class NcsnSamplerElement extends Base {
   set steps(steps) {
     this.#reflect("steps", steps || "");
   }
+  /** @returns {string} */
   get seed() {
     return this.getAttribute("seed") ?? "";
   }
+  /** @param {string | number | bigint} seed */
   set seed(seed) {
     this.#reflect("seed", seed);
   }
@@ -139,6 +164,12 @@ export class NcsnSamplerElement extends Base {
   }
   set hub(address) {
     this.#reflect("hub", address);
+  }
+  get wasm() {
+    return this.getAttribute("wasm") ?? "";
+  }
+  set wasm(address) {
+    this.#reflect("wasm", address);
   }
   get classes() {
     return this.getAttribute("classes") ?? "";
@@ -189,6 +220,7 @@ export class NcsnSamplerElement extends Base {
 
   pause() {
     this.#paused = true;
+    this.#wanted = false;
     if (this.#state === "running") this.#set("paused");
   }
 
@@ -203,7 +235,7 @@ export class NcsnSamplerElement extends Base {
     return this.#frame?.toBlob({ type, scale: 4 }) ?? null;
   }
 
-  /** Sets an attribute, or removes it if nothing is given. @param {string} name @param {string | number | null | undefined} value */
+  /** Sets an attribute, or removes it if nothing is given. @param {string} name @param {string | number | bigint | null | undefined} value */
   #reflect(name, value) {
     if (value != null && value !== "") this.setAttribute(name, String(value));
     else this.removeAttribute(name);
@@ -214,6 +246,11 @@ export class NcsnSamplerElement extends Base {
     if (!this.#model || this.hasAttribute("classes")) return false;
     const { card } = this.#model;
     return String(classesIn(before, card)) !== String(classesIn(after, card));
+  }
+
+  /** Plays without being told to. A page may still be about to name the model. */
+  #playByItself() {
+    if (this.autoplay && this.model && this.#inSight && this.#state === "idle") this.play();
   }
 
   #press() {
@@ -230,8 +267,11 @@ export class NcsnSamplerElement extends Base {
   #begin(seed, paused = false) {
     this.#stop();
     this.#paused = paused;
-    // Without a model, or outside of a page, there is nothing to run, and nothing is under way any more.
-    if (!this.isConnected || !this.model) return this.#set("idle");
+    // Outside of a page nothing runs; it begins once it gets there.
+    this.#wanted = !this.isConnected;
+    if (this.#wanted) return this.#set("idle");
+    if (!this.model)
+      return this.#fail(new NcsnError("bad-address", "The attribute `model` is missing."));
     const run = (this.#run = new AbortController());
     this.#sample(run.signal, seed).catch((error) => {
       // A run that was stopped on purpose has not failed.
@@ -243,13 +283,10 @@ export class NcsnSamplerElement extends Base {
   /** @param {AbortSignal} signal @param {bigint} [seed] */
   async #sample(signal, seed) {
     this.#set("loading");
-    this.#shared ??= shareModel(
-      addressOf(this),
-      this.getAttribute("hub") ?? undefined,
-      (loaded, total) => {
-        if (this.#state === "loading") this.#view.showLoading(loaded, total);
-      },
-    );
+    const from = { hub: this.hub || undefined, wasm: this.wasm || undefined };
+    this.#shared ??= shareModel(addressOf(this), from, (loaded, total) => {
+      if (this.#state === "loading") this.#view.showLoading(loaded, total);
+    });
     const model = await this.#shared.model;
     signal.throwIfAborted();
     if (model !== this.#model) {
@@ -263,16 +300,21 @@ export class NcsnSamplerElement extends Base {
     this.#seed = sampler.seed;
     this.#set(this.#paused ? "paused" : "running");
     const { count } = sampler;
-    const label = this.ariaLabel || `${count} ${count === 1 ? "image" : "images"} by ${model.name}`;
+    this.#caption = `${count} ${count === 1 ? "image" : "images"} by ${model.name}`;
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const between = async (/** @type {import("../www/types.js").Progress} */ progress) => {
+      signal.throwIfAborted();
+      this.#view.showProgress(progress);
+      await this.#allowed(signal);
+    };
     for (;;) {
       await this.#turn(signal);
       // Where less motion is wanted, images appear when they are finished.
-      const { value: frame } = calm ? { value: await sampler.finish() } : await sampler.next();
+      const frame = calm ? await sampler.finish(between) : (await sampler.next()).value;
       signal.throwIfAborted();
       if (!frame) return;
       this.#frame = frame;
-      this.#view.show(frame, label);
+      this.#view.show(frame, this.#label());
       this.#tell("frame", frame);
       if (frame.done) break;
     }
@@ -284,10 +326,20 @@ export class NcsnSamplerElement extends Base {
   async #turn(signal) {
     do {
       await new Promise((resolve) => requestAnimationFrame(resolve));
-      while ((this.#paused || !this.#inSight) && !signal.aborted)
-        await new Promise((resolve) => (this.#wake = () => resolve(undefined)));
-      signal.throwIfAborted();
+      await this.#allowed(signal);
     } while (this.#paused || !this.#inSight);
+  }
+
+  /** Settles when the run may go on. @param {AbortSignal} signal */
+  async #allowed(signal) {
+    while ((this.#paused || !this.#inSight) && !signal.aborted)
+      await new Promise((resolve) => (this.#wake = () => resolve(undefined)));
+    signal.throwIfAborted();
+  }
+
+  /** What the images are, for those who do not see them. */
+  #label() {
+    return this.getAttribute("aria-label") || this.#caption;
   }
 
   #stop() {

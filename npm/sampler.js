@@ -5,7 +5,7 @@ import { StepsPerRequest } from "../www/engine/steps-per-request.js";
 import { NcsnError } from "./errors.js";
 import { Frame } from "./frame.js";
 
-/** @typedef {InstanceType<import("./wasm-module.js").WasmModule["Chain"]>} Chain */
+/** @typedef {InstanceType<import("./wasm-module.js").WasmModule["Chains"]>} Chain */
 /** @typedef {{ count: number, width: number, height: number }} Shape */
 
 /**
@@ -87,14 +87,19 @@ export class Sampler {
     await this.return();
   }
 
-  /** @returns {Promise<Frame>} */
-  finish() {
+  /**
+   * @param {(progress: import("../www/types.js").Progress) => Promise<void>} [between] is told how far it is, and waited for,
+   *   before each piece of the work
+   * @returns {Promise<Frame>}
+   */
+  finish(between = async () => {}) {
     return this.#turn(async () => {
       if (this.#final) return this.#final;
       if (this.#ended) throw new NcsnError("bad-option", "sampling was cancelled: sample anew");
       if (!this.#chain) await this.#begin();
       const requests = new StepsPerRequest();
       for (let first = true, at = await this.#use((chain) => chain.progress()); !at.done; ) {
+        await between(at);
         const [began, before] = [performance.now(), at.step];
         at = await this.#use((chain) => chain.advance(requests.steps));
         // The first step may compile kernels, which says nothing about the next.

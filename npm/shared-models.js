@@ -10,17 +10,19 @@ import { loadModel } from "./load.js";
 const entries = new Map();
 
 /**
- * @param {string} address absolute, or a name on a hub @param {string | undefined} hub @param {OnProgress} onProgress
+ * @param {string} address absolute, or a name on a hub @param {{ hub?: string, wasm?: string }} from see `LoadOptions`
+ * @param {OnProgress} onProgress
  * @returns {{ model: Promise<Model>, release(gone?: boolean): void }} `release` is told whether the model is of no use any
  *   more, so that whoever asks next gets another, also while others have not released it yet
  */
-export function shareModel(address, hub, onProgress) {
+export function shareModel(address, { hub, wasm }, onProgress) {
   const key = `${hub ?? ""} ${address}`;
   let entry = entries.get(key);
   if (!entry) {
     const [listeners, cancel] = [/** @type {Set<OnProgress>} */ (new Set()), new AbortController()];
     const model = loadModel(address, {
       hub,
+      wasm,
       signal: cancel.signal,
       onProgress: (loaded, total) => {
         for (const listener of listeners) listener(loaded, total);

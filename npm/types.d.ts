@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 /** What the package offers, in types. `index.d.ts` has its functions and classes. */
 import type {
   Card,
@@ -41,6 +42,9 @@ export type ErrorCode =
   /** The WebAssembly module stopped; only a new page, or worker, can start it again. */
   | "crashed";
 
+/** Where a model comes from: an address, a name on a hub, or its file. */
+export type ModelSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
+
 export interface LoadOptions {
   /** Cancels loading. */
   signal?: AbortSignal;
@@ -50,6 +54,11 @@ export interface LoadOptions {
   hub?: string;
   /** `"f32"` makes a seed give the same image on every GPU, up to rounding; the fastest unless given. */
   precision?: "f32";
+  /**
+   * The address of `ncsn_bg.wasm`, where a bundler has not moved that file and it does not lie beside the bundle. What counts
+   * is the first model that is loaded: all share one WebAssembly module.
+   */
+  wasm?: string | URL;
 }
 
 /** A model on this machine's GPU. */

@@ -1,20 +1,30 @@
 // @ts-check
 /** Fetches and starts the wasm module, once. */
+import { absolute } from "./address.js";
 import { NcsnError, crashed, messageOf, unsupported } from "./errors.js";
 
-/** @typedef {typeof import("../wasm/ncsn.js")} WasmModule */
+/** @typedef {typeof import("./ncsn.js")} WasmModule */
+
+/** What Safari says in place of the address of a module's functions. */
+const NOWHERE = "[wasm code]";
 
 /** @type {Promise<WasmModule> | undefined} */
 let starting;
 /** @type {NcsnError | undefined} why it has stopped */
 let stopped;
+/** How the stack of an error names the module's functions, as far as the browser tells. @type {string | undefined} */
+let place;
 /** @type {Set<(error: NcsnError) => void>} */
 const listeners = new Set();
 
-/** @returns {Promise<WasmModule>} @throws {NcsnError} */
-export function startWasmModule() {
+/**
+ * @param {string | URL} [address] where its file is, unless that is where the package or a bundler has put it; without effect
+ *   once the module is there
+ * @returns {Promise<WasmModule>} @throws {NcsnError}
+ */
+export function startWasmModule(address) {
   if (stopped) return Promise.reject(stopped);
-  starting ??= start();
+  starting ??= start(address);
   // The next caller may have more luck.
   starting.catch(() => (starting = undefined));
   return starting;
@@ -30,26 +40,59 @@ export function onStop(listener) {
   return () => listeners.delete(listener);
 }
 
-async function start() {
+/** Whether the module has called the function that asks. Where browsers do not tell, it may have. */
+export const isCaller = () => place === undefined || String(new Error().stack).includes(place);
+
+/** @param {string | URL} [address] */
+async function start(address) {
   if (!globalThis.WebAssembly) throw await unsupported("noWebAssembly");
+  const url = whereIs(address);
   try {
-    const module = await import("../wasm/ncsn.js");
-    // The module's own script asks for the file beside it, in the form that bundlers understand.
-    await module.default();
+    const module = await import("./ncsn.js");
+    await module.default({ module_or_path: url });
+    place = placeOf(module);
     addEventListener("ncsn-panic", (/** @type {any} */ event) => stop(String(event.detail)));
     addEventListener("error", ({ error }) => {
-      if (/ncsn_bg[^/\s]*\.wasm/.test(error?.stack)) stop(messageOf(error));
+      // Nowhere are the functions of other modules on the page, too.
+      if (place === undefined || place === NOWHERE) return;
+      if (String(error?.stack).includes(place)) stop(messageOf(error));
     });
     return module;
   } catch (error) {
     if (/content security policy|unsafe-eval/i.test(String(error)))
       throw await unsupported("policy", String(error));
-    // In this form, bundlers put the address where they have moved the file.
-    const { href } = new URL("../wasm/ncsn_bg.wasm", import.meta.url);
     throw new NcsnError(
       "network",
-      `The WebAssembly module did not arrive from ${href}. (${messageOf(error)})`,
+      `The WebAssembly module did not arrive from ${url}. If its file, ncsn_bg.wasm, is elsewhere, name that by the option \`wasm\`. (${messageOf(error)})`,
       error,
+    );
+  }
+}
+
+/** The address of the module's file. @param {string | URL} [given] */
+function whereIs(given) {
+  try {
+    // In this form, bundlers put the address where they have moved the file. With others, it is to lie beside the bundle.
+    return given ? absolute(given) : new URL("./ncsn_bg.wasm", import.meta.url).href;
+  } catch (error) {
+    throw given
+      ? new NcsnError("bad-option", `wasm must be an address, but is “${given}”`)
+      : new NcsnError(
+          "network",
+          `Where the WebAssembly module is cannot be told here: name the address of its file, ncsn_bg.wasm, by the option \`wasm\`. (${messageOf(error)})`,
+          error,
+        );
+  }
+}
+
+/** How errors name the module's functions: one that it makes itself shows it. @param {WasmModule} module */
+function placeOf(module) {
+  try {
+    module.Model.without_weights(new Uint8Array()).free();
+  } catch (error) {
+    const stack = String(/** @type {Error} */ (error).stack);
+    return (
+      /[^\s(@]+:wasm-function/.exec(stack)?.[0] ?? (stack.includes(NOWHERE) ? NOWHERE : undefined)
     );
   }
 }

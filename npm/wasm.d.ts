@@ -1,13 +1,17 @@
 /** What the package uses of the script that wasm-bindgen writes. */
-declare module "*/wasm/ncsn.js" {
-  export default function start(): Promise<unknown>;
-  export function sampler_parameters(): import("../www/types.js").SamplerParameters;
+declare module "*/ncsn.js" {
+  export default function start(from: { module_or_path: string }): Promise<unknown>;
 
   export class Model {
     constructor(bytes: Uint8Array);
     static without_weights(head: Uint8Array): Model;
     card(): import("../www/types.js").Card;
     default_strength(): number;
+    settings_for(
+      sampler: import("../www/types.js").SamplerName,
+      sigma_max?: number,
+      sigma_min?: number,
+    ): import("../www/types.js").SamplerSettings;
     schedule(settings: import("../www/types.js").SamplerSettings, strength?: number): Float32Array;
     free(): void;
   }
@@ -27,11 +31,11 @@ declare module "*/wasm/ncsn.js" {
       drawing?: Uint8Array,
       strength?: number,
       options?: import("../www/types.js").ChainOptions,
-    ): Chain;
+    ): Chains;
     free(): void;
   }
 
-  export class Chain {
+  export class Chains {
     progress(): import("../www/types.js").Progress;
     advance(steps: number): Promise<import("../www/types.js").Progress>;
     pixels(view: import("../www/types.js").View): Promise<Uint8ClampedArray<ArrayBuffer>>;

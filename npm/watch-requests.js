@@ -7,12 +7,14 @@ import {
   deviceInTime,
   lowLimit,
 } from "../www/engine/device.js";
+import { replaceInternalErrors } from "../www/engine/internal-errors.js";
 import { GPU_ANSWER_MS, within } from "../www/engine/within.js";
 import { NcsnError, fromWasm, unsupported } from "./errors.js";
+import { isCaller } from "./wasm-module.js";
 
 /**
  * Creates an engine, and sees which adapter and device it gets: the wasm module tells neither. Requests are only
- * watched meanwhile, on the one object, so that nothing changes for others on the page.
+ * watched meanwhile, and those of others on the page get the browser's own answers.
  * @template Engine
  * @param {any} gpu navigator.gpu @param {() => Promise<Engine>} create
  * @returns {Promise<{ engine: Engine, adapter: any, device: any }>}
@@ -28,8 +30,13 @@ export async function watchingRequests(gpu, create) {
     unsupported("noAnswer", what, GPU_ANSWER_MS / 1000);
   const own = Object.getOwnPropertyDescriptor(gpu, "requestAdapter");
   const { requestAdapter } = gpu;
-  const replacement = async (/** @type {unknown[]} */ ...options) => {
-    const answer = Promise.resolve(requestAdapter.apply(gpu, options));
+  let over = false;
+  const replacement = (/** @type {unknown[]} */ ...options) => {
+    const ask = () => requestAdapter.apply(gpu, options);
+    return over || !isCaller() ? ask() : watched(ask);
+  };
+  const watched = async (/** @type {() => Promise<any>} */ ask) => {
+    const answer = Promise.resolve(ask());
     const found = await within(answer, GPU_ANSWER_MS, late("adapter")).catch(async (error) =>
       refuse(error instanceof NcsnError ? error : await unsupported("noAdapter", String(error))),
     );
@@ -47,6 +54,7 @@ export async function watchingRequests(gpu, create) {
             : new NcsnError("gpu", `The browser grants no device of this GPU: ${error}`, error),
         ),
       );
+      replaceInternalErrors(device);
       if (!device.adapterInfo) Object.defineProperty(device, "adapterInfo", { value: found.info });
       return device;
     };
@@ -59,7 +67,10 @@ export async function watchingRequests(gpu, create) {
   } catch (error) {
     throw refusal ?? fromWasm(error, "gpu");
   } finally {
-    if (own) Object.defineProperty(gpu, "requestAdapter", own);
-    else delete gpu.requestAdapter;
+    over = true;
+    // Others may have put something of theirs in its place, which still calls it.
+    const inPlace = gpu.requestAdapter === replacement;
+    if (inPlace && own) Object.defineProperty(gpu, "requestAdapter", own);
+    else if (inPlace) delete gpu.requestAdapter;
   }
 }

@@ -18,9 +18,12 @@ const worker = /** @type {any} */ (self);
 const SCOPE = worker.registration.scope;
 /** The page itself, without settings. */
 const PAGE = SCOPE;
-const PREFIX = "ncsn page ";
+/** How the caches of this copy's versions begin: other copies of the page on the same host have caches of their own. */
+const PREFIX = `ncsn at ${SCOPE} `;
 const OWN = PREFIX + VERSION;
-/** Models, of any version of the page. */
+/** How they began before they named the copy. */
+const FORMER = "ncsn page ";
+/** Models, of any version and copy of the page. */
 const MODELS = "ncsn models";
 /** The most bytes that a model has; what is larger is refused by the page. */
 const MAX_BYTES = 1 << 28;
@@ -173,7 +176,20 @@ async function install() {
 async function activate() {
   for (const name of await caches.keys())
     if (name.startsWith(PREFIX) && name !== OWN) await caches.delete(name);
+    else if (name.startsWith(FORMER)) await leaveFormer(name, name.slice(FORMER.length));
   await worker.clients.claim();
+}
+
+/** Deletes what a cache without the copy's name has of this copy: others may be in it, too. @param {string} name @param {string} version */
+async function leaveFormer(name, version) {
+  const cache = await caches.open(name);
+  for (const request of await cache.keys()) {
+    if (!request.url.startsWith(SCOPE)) continue;
+    const file = request.url.slice(SCOPE.length);
+    // What is in another folder below belongs to a copy there.
+    if (!file.includes("/") || file.startsWith(`${version}/`)) await cache.delete(request);
+  }
+  if (!(await cache.keys()).length) await caches.delete(name);
 }
 
 worker.addEventListener("install", (/** @type {any} */ event) => event.waitUntil(install()));

@@ -34,13 +34,12 @@ pub enum Package {
 
 /// The package's output folder.
 const FOLDER: &str = "pkg";
-/// Its own modules, and where they are in it.
+/// Its own modules, and where they are in it, beside what wasm-bindgen writes: so in a bundle, too, the
+/// wasm file has one place.
 const SOURCE: &str = "npm";
 const LIB: &str = "lib";
 /// The page's modules, and their types.
 const WWW: &str = "www";
-/// The module that wasm-bindgen writes.
-const WASM: &str = "wasm";
 /// What is not at the package's root, but describes it.
 const ROOT: [&str; 2] = ["package.json", "README.md"];
 /// Types that only matter in this repository.
@@ -70,11 +69,11 @@ fn npm(workspace: &Workspace) -> Result<()> {
             .args(["--no-default-features", "--features=fused"]),
     )?;
     let wasm = workspace.target().join("wasm32-unknown-unknown/page/ncsn.wasm");
-    step("bind it", "seconds", &mut engines::bindgen(workspace, &wasm, &package.join(WASM))?)?;
+    step("bind it", "seconds", &mut engines::bindgen(workspace, &wasm, &package.join(LIB))?)?;
     step(
         "make it smaller",
         "2 min the first time",
-        page::minify(workspace)?.arg("--bindings").arg(package.join(WASM)),
+        page::minify(workspace)?.arg("--bindings").arg(package.join(LIB)),
     )?;
 
     let own = files(&root.join(SOURCE))?;

@@ -55,6 +55,8 @@
   const before = two.state;
   two.addEventListener("frame", () => (after += 1));
   two.remove();
+  // By then it was not merely moved.
+  await Promise.resolve();
   const running = `${before} ${two.state}`;
   one.restart();
   await told(one, "finish");
@@ -80,6 +82,46 @@
     await restarted(other, { sameSeed: true }),
     await restarted(other),
   ];
+  // One that is moved goes on, with its images.
+  plain.after(other);
+  await Promise.resolve();
+  const moved = `${other.state} ${other.frame !== null}`;
+  other.setAttribute("aria-label", "Digits");
+  const { ariaLabel } = other.shadowRoot.querySelector("canvas");
+
+  // It may be told to play before it is in the page, or to play by itself when it is there.
+  const played = document.createElement("ncsn-sampler");
+  Object.assign(played, { model: one.model, count: 1, steps: 1 }).play();
+  document.body.prepend(played);
+  await finished(played);
+  const late = document.createElement("ncsn-sampler");
+  Object.assign(late, { model: one.model, count: 1, steps: 1 });
+  document.body.prepend(late);
+  await new Promise(requestAnimationFrame);
+  late.autoplay = true;
+  await finished(late);
+
+  const bare = document.createElement("ncsn-sampler");
+  document.body.prepend(bare);
+  const without = told(bare, "error");
+  bare.play();
+  const missing = `${(await without).detail.code} ${bare.state}`;
+
+  // Where less motion is wanted, a pause acts before the images are finished.
+  const { matchMedia } = window;
+  window.matchMedia = () => ({ matches: true });
+  const calm = added({ model, count: 1, steps: 40 });
+  const reading = calm.shadowRoot.querySelector(".reading");
+  while (!reading.textContent.startsWith("step")) await new Promise(requestAnimationFrame);
+  window.matchMedia = matchMedia;
+  calm.pause();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const paused = `${calm.state} ${calm.frame}`;
+  calm.play();
+  await finished(calm);
+  // So that those below are in sight again.
+  for (const element of [played, late, bare, calm]) element.remove();
+
   const set = { hub: "https://hub", classes: "1,2", sampler: "heun", guidance: 0 };
   const reflecting = Object.assign(document.createElement("ncsn-sampler"), set);
   const reflected = Object.keys(set).map((name) => reflecting.getAttribute(name));
@@ -112,6 +154,7 @@
   const message = one.shadowRoot.querySelector("[role=alert]");
   const alert = message.textContent;
   one.remove();
+  await Promise.resolve();
   document.body.append(one);
   const quiet = message.hidden && one.state;
   for (const element of document.querySelectorAll("ncsn-sampler")) element.remove();
@@ -128,6 +171,10 @@
     styled,
     byClass,
     seeds,
+    moved,
+    ariaLabel,
+    missing,
+    paused,
     reflected,
     unset,
     early: [count, early.autoplay, Object.keys(early)],

@@ -10,7 +10,7 @@ use common::{dist, open_sketch, tiny_with};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
-    server::{Server, scripts},
+    server::{Mount, Server, scripts},
 };
 use serde_json::Value;
 use walkdir::WalkDir;
@@ -18,6 +18,11 @@ use walkdir::WalkDir;
 /// The page's first model, and another one.
 const MODEL: &str = "www/models/mnist.safetensors";
 const OTHER: &str = "www/models/mnist-fewstep.safetensors";
+
+/// Answers the names of all caches.
+const NAMES: &str = "const [answer] = arguments; \
+                     caches.keys().then((names) => answer(names.sort().join()), \
+                       (error) => answer(String(error)))";
 
 /// A run of one image in two steps.
 fn one() -> String {
@@ -40,14 +45,16 @@ async fn kept(browser: &Browser, version: &str, model: &str) -> Result<()> {
     let script = "const [version, model, answer] = arguments; \
         (async () => { \
           await navigator.serviceWorker.ready; \
-          const names = (await caches.keys()).filter((name) => name.startsWith('ncsn page')); \
+          const start = `ncsn at ${new URL('.', document.baseURI)} `; \
+          const names = (await caches.keys()).filter((name) => name.startsWith(start)); \
+          const versions = names.map((name) => name.slice(start.length)); \
           const models = await caches.open('ncsn models'); \
-          const page = await (await caches.open(`ncsn page ${version}`)).match('./'); \
+          const page = await (await caches.open(start + version)).match('./'); \
           const worker = navigator.serviceWorker.controller?.state; \
           const there = await models.match(new URL(model, document.baseURI).href); \
-          return [names.join(), worker, Boolean(page), Boolean(there)].join(' '); \
+          return [versions.join(), worker, Boolean(page), Boolean(there)].join(' '); \
         })().then(answer, (error) => answer(String(error)))";
-    let expected = format!("ncsn page {version} activated true true");
+    let expected = format!("{version} activated true true");
     let arguments = vec![version.into(), model.into()];
     browser.wait_for_answer("page and model are kept", script, arguments, expected).await
 }
@@ -114,7 +121,8 @@ async fn the_engine_of_the_cpu_works_without_a_network() -> Result<()> {
         let version = version(dist())?;
         kept(browser, &version, MODEL).await?;
         let script = "const [version, answer] = arguments; \
-            caches.open(`ncsn page ${version}`).then(async (cache) => { \
+            const name = `ncsn at ${new URL('.', document.baseURI)} ${version}`; \
+            caches.open(name).then(async (cache) => { \
               const kept = (await cache.keys()).map(({ url }) => url); \
               const wanted = ['engine/worker.js', 'engines/cpu/ncsn.js', 'engines/cpu/ncsn_bg.wasm']; \
               return wanted.filter((file) => !kept.some((url) => url.endsWith(`/www/${file}`))).join(); \
@@ -231,10 +239,8 @@ async fn models_are_kept_up_to_a_number_of_bytes() -> Result<()> {
     .await
 }
 
-#[tokio::test]
-async fn a_new_version_replaces_the_old_one() -> Result<()> {
-    let temporary = tempfile::tempdir()?;
-    let folder = temporary.path();
+/// Copies the built page into a folder, and returns its version.
+fn copy_page(folder: &Path) -> Result<String> {
     for entry in WalkDir::new(dist()) {
         let entry = entry?;
         let to = folder.join(entry.path().strip_prefix(dist())?);
@@ -244,16 +250,30 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
             fs::copy(entry.path(), to)?;
         }
     }
+    version(folder)
+}
+
+/// Makes another version of the page in a folder, and returns its name.
+fn make_new(folder: &Path, old: &str) -> Result<String> {
+    let new: String = old.chars().rev().collect();
+    fs::rename(folder.join(old), folder.join(&new))?;
+    for name in ["index.html", "service-worker.js", "manifest.webmanifest"] {
+        let text = fs::read_to_string(folder.join(name))?;
+        fs::write(folder.join(name), text.replace(old, &new))?;
+    }
+    Ok(new)
+}
+
+#[tokio::test]
+async fn a_new_version_replaces_the_old_one() -> Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let folder = temporary.path();
+    copy_page(folder)?;
     with_browser(async |browser| {
         let server = Server::start(folder)?;
         let (_, old) = visited(browser, &server, folder).await?;
 
-        let new: String = old.chars().rev().collect();
-        fs::rename(folder.join(&old), folder.join(&new))?;
-        for name in ["index.html", "service-worker.js", "manifest.webmanifest"] {
-            let text = fs::read_to_string(folder.join(name))?;
-            fs::write(folder.join(name), text.replace(&old, &new))?;
-        }
+        let new = make_new(folder, &old)?;
         let page = Page::open(browser, &server, &one()).await?;
         page.wait_for(State::Ready).await?;
         let script = "return document.querySelector('script[type=module]').getAttribute('src')";
@@ -261,15 +281,62 @@ async fn a_new_version_replaces_the_old_one() -> Result<()> {
         ensure!(shown == format!("./{new}/www/main.js"), "it shows {shown}");
         // The old version goes when no window shows it: this one is above the page.
         browser.client.goto(&server.url("../")).await?;
-        let script = "const [answer] = arguments; \
-                      caches.keys().then((names) => answer(names.sort().join()))";
-        let expected = format!("ncsn models,ncsn page {new}");
-        browser.wait_for_answer("the old version is gone", script, vec![], expected).await?;
+        let expected = format!("ncsn at {} {new},ncsn models", server.url(""));
+        browser.wait_for_answer("the old version is gone", NAMES, vec![], expected).await?;
         Page::open(browser, &server, &one()).await?.wait_for(State::Ready).await?;
         kept(browser, &new, MODEL).await?;
         server.stop()?;
         let page = Page::open(browser, &server, &one()).await?;
         page.wait_for(State::Ready).await
+    })
+    .await
+}
+
+/// Copies of the page in several folders of a host leave each other alone, also in a cache that earlier versions shared.
+#[tokio::test]
+async fn copies_of_the_page_do_not_disturb_each_other() -> Result<()> {
+    let temporary = tempfile::tempdir()?;
+    let folder = temporary.path();
+    let first = copy_page(folder)?;
+    let second = make_new(folder, &first)?;
+    with_browser(async |browser| {
+        let server = Server::start_mounted(vec![
+            Mount { path: "a/", folder: dist().into() },
+            Mount { path: "b/", folder: folder.into() },
+        ])?;
+        // A third copy shares the cache of an earlier version with the first one.
+        browser.client.goto(&server.url("none")).await?;
+        let former = "const [answer] = arguments; (async () => { \
+            const former = await caches.open('ncsn page 0'); \
+            for (const file of ['a/', 'a/0/www/main.js', 'a/ncsn.js', 'a/c/', 'a/c/0/www/main.js']) \
+              await former.put(file, new Response('')); \
+            await (await caches.open('ncsn page 1')).put('a/', new Response('')); \
+            })().then(() => answer(), (error) => answer(String(error)))";
+        let error = browser.client.execute_async(former, vec![]).await?;
+        ensure!(error.is_null(), "nothing was kept: {error}");
+
+        let copies = [("a/", &first), ("b/", &second)].map(|(copy, version)| {
+            (format!("{copy}{}", one()), format!("ncsn at {} {version}", server.url(copy)), version)
+        });
+        for (address, _, version) in &copies {
+            Page::open(browser, &server, address).await?.wait_for(State::Ready).await?;
+            kept(browser, version, MODEL).await?;
+        }
+        let [(_, a, _), (_, b, _)] = &copies;
+        let expected = format!("{a},{b},ncsn models,ncsn page 0");
+        browser.wait_for_answer("both copies are kept", NAMES, vec![], expected).await?;
+        let left = "const [answer] = arguments; caches.open('ncsn page 0').then(async (cache) => \
+                    (await cache.keys()).map(({ url }) => url).join()) \
+                    .then(answer, (error) => answer(String(error)))";
+        let left = browser.client.execute_async(left, vec![]).await?;
+        let expected = ["a/c/", "a/c/0/www/main.js"].map(|file| server.url(file)).join(",");
+        ensure!(left == expected, "of the third copy there is {left}");
+
+        server.stop()?;
+        for (address, ..) in &copies {
+            Page::open(browser, &server, address).await?.wait_for(State::Ready).await?;
+        }
+        Ok(())
     })
     .await
 }

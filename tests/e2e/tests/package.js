@@ -12,6 +12,19 @@
     devices.push(device);
     return device;
   };
+  // Another user of WebGPU, who asks for what no GPU has while a device is opened for a model.
+  const { requestAdapter } = GPU.prototype;
+  let foreign;
+  const asForeign = async () => {
+    const adapter = await navigator.gpu.requestAdapter();
+    const requiredLimits = { maxBindGroups: 1e6 };
+    const { name } = await adapter.requestDevice({ requiredLimits }).catch((error) => error);
+    return `${name} ${Object.keys(adapter)}`;
+  };
+  GPU.prototype.requestAdapter = function (...options) {
+    foreign ??= Promise.resolve().then(asForeign);
+    return requestAdapter.apply(this, options);
+  };
   const address = "models/mnist-fewstep.safetensors";
   const heard = [];
   const model = await loadModel(address, { onProgress: (...bytes) => heard.push(bytes) });
@@ -27,7 +40,10 @@
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   const blob = await last.toBlob();
   const bitmap = await createImageBitmap(blob);
-  const other = await loadModel(new Uint8Array(await (await fetch(address)).arrayBuffer()));
+  const file = await (await fetch(address)).arrayBuffer();
+  const other = await loadModel(new Uint8Array(file));
+  for (const given of [file, new DataView(file), new File([file], "a")])
+    (await loadModel(given)).dispose();
   const finished = await other.sample(options).finish();
   const another = await other.sample({ ...options, seed: 8n }).finish();
 
@@ -74,6 +90,9 @@
   await fails(() => interrupted.next());
   await fails(() => cancelled.next());
   await fails(() => left.finish());
+  await fails(() => loadModel({}));
+  await fails(() => other.sample({ guidance: 1e39 }));
+  await fails(() => other.sample({ settings: { sigma_max: undefined, levels: "many" } }));
   // As when a driver fails in the midst of the work.
   const under = other.sample(options);
   await under.next();
@@ -120,6 +139,7 @@
     progress: heard.at(-1),
     png: `${blob.type} ${bitmap.width} × ${bitmap.height}`,
     errors,
+    foreign: await foreign,
     devices: shared,
     recovered,
     lost,

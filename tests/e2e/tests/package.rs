@@ -85,8 +85,12 @@ const BUNDLED: [(&str, &str); 4] = [
          }\n\
          // @ts-expect-error\n\
          model.sample({ sampler: 'none' });\n\
-         document.querySelector('ncsn-sampler')?.addEventListener('error', ({ detail }) => \
-           detail instanceof NcsnError && detail.code === 'network');",
+         await loadModel(new Blob(), { wasm: 'ncsn_bg.wasm' });\n\
+         const element = document.createElement('ncsn-sampler');\n\
+         element.addEventListener('error', ({ detail }) => \
+           detail instanceof NcsnError && detail.code === 'network');\n\
+         element.addEventListener('keydown', ({ key }) => key === 'r' && element.restart());\n\
+         const seed: string = (element.seed = 7, element.seed);",
     ),
 ];
 
@@ -192,6 +196,9 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
             "disposed",
             "AbortError",
             "bad-option",
+            "bad-address",
+            "bad-option",
+            "bad-option: levels",
             "device-lost",
             "out-of-memory",
             "out-of-memory",
@@ -205,9 +212,54 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
         }
         let network = answer["errors"][5].as_str().unwrap_or_default();
         ensure!(network.contains(&server.url("none.safetensors")), "no address: {network}");
+        let foreign = &answer["foreign"];
+        ensure!(foreign == "OperationError ", "others on the page get: {foreign}");
         ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
         ensure!(answer["recovered"] == true, "no other device follows one without memory");
         ensure!(answer["lost"] == "destroyed", "that one keeps what it has: {}", answer["lost"]);
+        Ok(())
+    })
+    .await
+}
+
+/// What belongs to the package beside its modules.
+#[test]
+fn the_tarball_has_license_texts_and_the_wasm_file() -> Result<()> {
+    let Some(temporary) = installed()? else { return Ok(()) };
+    let package = temporary.path().join("node_modules/ncsn");
+    for file in ["LICENSE-MIT", "LICENSE-APACHE", "README.md", "lib/ncsn_bg.wasm"] {
+        ensure!(package.join(file).is_file(), "the tarball lacks {file}");
+    }
+    Ok(())
+}
+
+/// The wasm file may have another name and place, as after bundling. Whoever waits is told if the module
+/// stops, wherever its file is.
+#[tokio::test]
+async fn the_wasm_file_may_be_elsewhere() -> Result<()> {
+    let Some(temporary) = installed()? else { return Ok(()) };
+    let folder = temporary.path();
+    fs::write(folder.join("index.html"), PLAIN)?;
+    fs::copy(folder.join("node_modules/ncsn/lib/ncsn_bg.wasm"), folder.join("0123.wasm"))?;
+    // Pages are not told about errors of scripts that a driver runs.
+    let stop = "GPUDevice.prototype.createCommandEncoder = () => { throw new Error('as a test') }";
+    fs::write(folder.join("stop.js"), stop)?;
+    with_browser(async |browser| {
+        let server = serve(folder)?;
+        browser.client.goto(&server.url("")).await?;
+        let script = "const { loadModel } = await import('ncsn'); \
+                      const address = 'models/mnist-fewstep.safetensors'; \
+                      const load = (wasm) => loadModel(address, { wasm }); \
+                      const missing = await load('none.wasm').catch(({ message }) => message); \
+                      const sampler = (await load('0123.wasm')).sample({ count: 1, steps: 1 }); \
+                      await sampler.next(); \
+                      await import(new URL('stop.js', document.baseURI)); \
+                      const { code } = await sampler.finish().catch((error) => error); \
+                      return { missing, code }";
+        let answer = ask(browser, script).await?;
+        let missing = answer["missing"].as_str().unwrap_or_default();
+        ensure!(missing.contains(&server.url("none.wasm")), "no address: {missing}");
+        ensure!(answer["code"] == "crashed", "it is {}", answer["code"]);
         Ok(())
     })
     .await
@@ -323,6 +375,10 @@ async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> 
         ensure!(answer["quiet"] == "idle", "the old error stays: {}", answer["quiet"]);
         ensure!(answer["code"] == "device-lost", "it was {}", answer["code"]);
         ensure!(answer["early"] == json!([4, true, []]), "it has {}", answer["early"]);
+        ensure!(answer["moved"] == "finished true", "when it is moved: {}", answer["moved"]);
+        ensure!(answer["ariaLabel"] == "Digits", "it is {}", answer["ariaLabel"]);
+        ensure!(answer["missing"] == "bad-address failed", "it is {}", answer["missing"]);
+        ensure!(answer["paused"] == "paused null", "with less motion: {}", answer["paused"]);
         let reflected = json!(["https://hub", "1,2", "heun", "0"]);
         ensure!(answer["reflected"] == reflected, "the attributes are {}", answer["reflected"]);
         ensure!(answer["unset"] == json!([]), "these attributes stay: {}", answer["unset"]);
@@ -378,8 +434,11 @@ async fn a_bundler_needs_no_plugin() -> Result<()> {
         );
         return Ok(());
     }
+    // What the package's types need of newer libraries, they ask for themselves.
+    let library = ["--lib", "es2022,dom,dom.iterable"];
     let types = ["--strict", "--noEmit", "--target", "esnext", "--module", "esnext"];
-    let types = [&["exec", "--", "tsc", "use.ts", "--moduleResolution", "bundler"][..], &types];
+    let types =
+        [&["exec", "--", "tsc", "use.ts", "--moduleResolution", "bundler"][..], &types, &library];
     for arguments in [&types.concat()[..], &["exec", "--", "vite", "build", "--base", "./"]] {
         let output = npm(folder, arguments)?;
         ensure!(output.status.success(), "{arguments:?}: {}", says(&output));
