@@ -1,5 +1,5 @@
 // @ts-check
-/** Start-up: fetches what the page needs, and begins the first anneal. */
+/** Start-up: fetches what the page needs, and begins the first run. */
 import { listen } from "./app/actions.js";
 import { checksumOfWeights, isOf } from "./model/checksum.js";
 import { $ } from "./dom/dom.js";
@@ -20,7 +20,7 @@ import {
   use,
 } from "./app/session.js";
 import { offerImages } from "./view/single-images.js";
-import { lessMotion, link, modelLabel, quickUrl, state } from "./app/state.js";
+import { lessMotion, link, modelLabel, fewStepUrl, state } from "./app/state.js";
 import { complainToo, gauge, markModel, setStatus } from "./view/view.js";
 import { loadWasmModule } from "./engine/wasm-module.js";
 
@@ -122,12 +122,12 @@ async function open() {
 async function hasChanged() {
   const [sum, { loaded }] = [link.get("of"), state];
   if (!sum || !loaded || isOf(sum, loaded)) return false;
-  if (!quickUrl || link.get("sampler") !== "consistency") return true;
+  if (!fewStepUrl || link.get("sampler") !== "consistency") return true;
   // Links from before these weights had a checksum of their own have that of the model.
-  const quick = await import("./model/quick-model.js")
-    .then(({ quickModel }) => quickModel())
+  const fewStep = await import("./model/few-step-model.js")
+    .then(({ fewStepModel }) => fewStepModel())
     .catch(() => null);
-  return quick !== null && !isOf(sum, quick);
+  return fewStep !== null && !isOf(sum, fewStep);
 }
 
 // First, so that problems with the wasm module's download are caught there and not taken for a panic.

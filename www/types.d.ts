@@ -110,24 +110,12 @@ export interface Churn {
   noise: number;
 }
 
-/** The settings that not all samplers have, and those that suit a sampler with any model. */
+/** The settings that not all samplers have. */
 export interface SamplerParameters {
   /** Which samplers have them. */
   applies_to: Record<"steps_each" | "step_lr" | "denoise" | "snr" | "rho" | "churn", SamplerName[]>;
   /** What they are unless given; churn with an amount of 0. */
   defaults: { snr: number; rho: number; churn: Churn };
-  /** For samplers that need fewer evaluations than others, or a step of their own. */
-  suited: Partial<Record<SamplerName, SuitedNumbers>>;
-}
-
-/** What suits a sampler with any model. */
-export interface SuitedNumbers {
-  /** L. */
-  levels: number;
-  /** T, where the sampler has it. */
-  steps_each?: number;
-  /** ε/σ_L², where the sampler has step sizes. */
-  relative_step?: number;
 }
 
 /** The size of an image. */

@@ -21,6 +21,7 @@ import {
   refuse,
   run,
   showState,
+  timeline,
   use,
 } from "./session.js";
 import { showLarge } from "../view/single-images.js";
@@ -34,7 +35,9 @@ function toggle() {
   else begin(true);
 }
 
+/** Goes on by one step: of the film while an earlier one is shown, or else of the run, if it is not over. */
 function step() {
+  if (timeline.forward() || run.offersNew) return;
   if (run.over && !begin(false)) return;
   run.step();
 }
@@ -157,8 +160,12 @@ export function listen() {
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);
   $("restart").addEventListener("click", () => begin(true));
-  $("draw").addEventListener("click", () =>
-    changeOrigin($("draw").getAttribute("aria-pressed") === "true" ? "noise" : "drawing"),
+  $("draw").addEventListener("click", (/** @type {MouseEvent} */ { detail }) =>
+    changeOrigin(
+      $("draw").getAttribute("aria-pressed") === "true" ? "noise" : "drawing",
+      // Keys click without a count.
+      detail === 0,
+    ),
   );
   $("save").addEventListener("click", () =>
     import("../save/saving.js").then(({ save }) => save()).catch(refuse),

@@ -8,7 +8,7 @@ import { labelOf, numberFrom } from "../settings/fields.js";
 import { namesPlace } from "./link.js";
 import { setOrigin, suitSettings } from "../settings/origin.js";
 import { controls, renewAsBefore } from "./session.js";
-import { link, quickUrl, state } from "./state.js";
+import { link, fewStepUrl, state } from "./state.js";
 
 /** @param {string} value @param {number} least @param {number} most */
 const isBetween = (value, least, most) => {
@@ -42,8 +42,8 @@ export async function openLink(slow) {
     card,
     wasmModule.sampler_parameters(),
     link,
-    { slow, few: quickUrl !== undefined },
-    (settings) => model.schedule(settings),
+    { slow, few: fewStepUrl !== undefined },
+    model,
   );
   unusable.push(...form.unusable);
   if (link.get("view") === "denoised") setView("denoised");
@@ -85,8 +85,8 @@ function withoutUnusable() {
  */
 async function openClasses({ classes }) {
   if (!classes?.length) return undefined;
-  const { ClassChips } = await import("../settings/class-chips.js");
-  state.classes = new ClassChips(classes, link, renewAsBefore);
+  const { classChips } = await import("../settings/class-chips.js");
+  state.classes = await classChips(classes, link, renewAsBefore);
   return state.classes.trouble;
 }
 

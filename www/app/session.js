@@ -10,7 +10,7 @@ import { Film } from "../view/film.js";
 import { formatSigma } from "../dom/format.js";
 import { Live } from "../run/live.js";
 import { Run } from "../run/run.js";
-import { drawing, kept, link, quickUrl, state, strength } from "./state.js";
+import { drawing, kept, link, fewStepUrl, state, strength } from "./state.js";
 import { Timeline } from "../view/timeline.js";
 import {
   complain,
@@ -33,6 +33,7 @@ export const run = new Run({
   onState: showState,
   onProgress(progress) {
     showProgress(progress);
+    showView(run.view);
     showLeft(run);
   },
   onDraw: (chain, view, passing) => grid.draw(chain, view, passing),
@@ -55,9 +56,13 @@ export const timeline = new Timeline(film, {
   pause: () => run.settle(),
   show({ progress, view }) {
     showReadings(progress);
-    showView(view);
+    showView(view, progress);
+    showStep();
   },
-  left: () => showView(run.view),
+  left() {
+    showView(run.view);
+    showStep();
+  },
 });
 grid.onResize = () => timeline.stay(() => run.redraw());
 grid.onArrange = () => timeline.arranged();
@@ -93,10 +98,16 @@ export function fail(error) {
   fatalErrors.fail(error);
 }
 
+/** A step leads nowhere from the end, but from an earlier one that is shown. Disabled, the button would lose the focus. */
+function showStep() {
+  $("step").ariaDisabled = String(run.offersNew && !timeline.past);
+}
+
 /** Shows the state of the run. When it has finished, measures what is asked for and finds the fastest kernels. */
 export function showState() {
   if (fatalErrors.failure) return;
   showRun(run);
+  showStep();
   showLeft(run);
   if (run.state !== "finished") return;
   state.measures?.measure();
@@ -140,33 +151,35 @@ export function leaveAddress() {
   clearTimeout(writing);
 }
 
-/** Called when another anneal takes the place of the latest one, which then stops waiting for its weights. */
+/** Called when another run takes the place of the latest one, which then stops waiting for its weights. */
 let replace = () => {};
 
-/** Lets no anneal wait for its weights any more: such a wait holds up all other work on the engine. */
+/** Lets no run wait for its weights any more: such a wait holds up all other work on the engine. */
 export const giveUpWeights = () => replace();
 
 /**
  * The weights for a sampler: one to four steps have weights of their own, where the page has such for its model.
  * @param {import("../engine/engine.js").SamplerName} sampler
- * @param {Promise<undefined>} replaced settles when another anneal is to take the place of this one
- * @returns {Promise<import("./state.js").Weights | undefined>} nothing if this anneal was replaced meanwhile
+ * @param {Promise<undefined>} replaced settles when another run is to take the place of this one
+ * @returns {Promise<import("./state.js").Weights | undefined>} nothing if this run was replaced meanwhile
  */
 async function weightsFor(sampler, replaced) {
-  if (sampler !== "consistency" || !quickUrl || !state.loaded) return state.loaded ?? undefined;
-  if (state.quick) return state.quick;
+  if (sampler !== "consistency" || !fewStepUrl || !state.loaded) return state.loaded ?? undefined;
+  if (state.fewStep) return state.fewStep;
   setStatus("loading", "Fetching the weights for few steps…");
-  const quick = await Promise.race([
-    import("../model/quick-model.js").then(({ quickModel }) => quickModel()).catch(() => null),
+  const fewStep = await Promise.race([
+    import("../model/few-step-model.js")
+      .then(({ fewStepModel }) => fewStepModel())
+      .catch(() => null),
     replaced,
   ]);
   // A redraw says nothing before its end, so the words for this wait would stand there while the images are made.
-  if (quick !== undefined && run.state === "answering") showState();
-  if (quick === null)
+  if (fewStep !== undefined && run.state === "answering") showState();
+  if (fewStep === null)
     complainToo(
       "The weights for few steps did not arrive. These images are made with the model’s usual weights, which are not tuned for this sampler.",
     );
-  return quick === null ? state.loaded : quick;
+  return fewStep === null ? state.loaded : fewStep;
 }
 
 /** Whether images were asked for while the engine was changing, as by a stroke. */
@@ -189,7 +202,7 @@ function asked() {
 
 /**
  * Readies what the form, the seed and the drawing ask for, or says what is wrong with them.
- * @returns {(() => Promise<import("../engine/engine.js").Chain | null>) | null} makes its chain
+ * @returns {(() => Promise<import("../engine/engine.js").Chains | null>) | null} makes its chain
  */
 function ready() {
   const found = asked();
@@ -244,14 +257,14 @@ function ready() {
 }
 
 /**
- * Begins a new anneal.
+ * Begins a new run.
  * @param {boolean} go whether to run at once
  * @returns {boolean} whether it began
  */
 export function begin(go) {
   const make = ready();
   if (!make) return false;
-  // This anneal has the latest drawing already, so a redraw that still waits is not needed.
+  // This run has the latest drawing already, so a redraw that still waits is not needed.
   live.waiting = false;
   run.restart(make, go);
   return true;
@@ -273,7 +286,7 @@ function givesWay() {
 }
 
 /**
- * Shows what has changed: at once if there is a drawing, or else by a new anneal.
+ * Shows what has changed: at once if there is a drawing, or else by a new run.
  * @param {boolean} go whether that is to run at once
  */
 export function renew(go) {
@@ -293,7 +306,7 @@ export function renewSeed() {
 }
 
 /**
- * Says why an anneal cannot begin.
+ * Says why a run cannot begin.
  * @param {unknown} error
  */
 export function refuse(error) {

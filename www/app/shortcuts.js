@@ -1,15 +1,17 @@
 // @ts-check
 /** The dialog that lists the shortcuts, and switches them off. The page fetches it when it is asked for. */
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 
 /** @type {HTMLDialogElement | undefined} */
 let dialog;
 
 /** @param {{ key: string, name: string }[]} shortcuts @param {boolean} on @param {(on: boolean) => void} onSwitch */
-export function listShortcuts(shortcuts, on, onSwitch) {
+export async function listShortcuts(shortcuts, on, onSwitch) {
+  await styleDialogs();
+  if (document.querySelector("dialog[open]")) return;
   dialog ??= make([...shortcuts, { key: "?", name: "this list" }], on, onSwitch);
-  if (!dialog.open) dialog.showModal();
+  dialog.showModal();
 }
 
 /** @param {{ key: string, name: string }[]} shortcuts @param {boolean} on @param {(on: boolean) => void} onSwitch */

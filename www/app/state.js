@@ -38,7 +38,7 @@ const own = models.find(([, address]) => address === modelUrl)?.[0];
 export const modelLabel = ownName ? ownLabel(ownName) : own?.textContent.trim();
 
 /** The address of weights for one to four steps, if the page has such for this model. @type {string | undefined} */
-export const quickUrl = own?.dataset.quick && absolute(own.dataset.quick);
+export const fewStepUrl = own?.dataset.quick && absolute(own.dataset.quick);
 
 /** The address of its training images, if this copy of the page has them. @type {string | undefined} */
 export const trainingUrl = own?.dataset.training && absolute(own.dataset.training);
@@ -87,8 +87,8 @@ export const state = {
   /** @type {Made | null} another object for every run */
   made: null,
   /** @type {Weights | null} those for few steps, once they have been fetched */
-  quick: null,
-  /** Whether the anneal ends without noise. */
+  fewStep: null,
+  /** Whether a run ends without noise. */
   clean: false,
   /** Whether to use f32 everywhere, so that a seed gives the same image on every GPU, up to rounding. */
   exact: link.get("precision") === "f32",

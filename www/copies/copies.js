@@ -34,12 +34,13 @@ export class Copies {
 
   constructor() {
     this.root.setAttribute("aria-live", "polite");
+    this.clear();
   }
 
   /** Takes away what is said of an image; an answer that is still on its way is not shown. */
   clear() {
     this.#asked++;
-    this.root.replaceChildren();
+    this.root.replaceChildren(answer());
   }
 
   close() {
@@ -68,10 +69,12 @@ export class Copies {
     const name = PLAIN.test(data) ? data : "DATA";
     const explanation = element(
       "p",
-      "Compare this image with the training images, and with what the ideal denoiser for these would make of the same noise: a copy of one of them. The page comes without the training images. If you have them, this command writes them into one file, which stays on this device: ",
+      "The page comes without the training images. If you have them, this command writes them into one file, which stays on this device: ",
     );
     explanation.append(element("code", `ncsn thumbnails --data ${name} --out training.png`));
-    this.root.replaceChildren(element("p", trouble), explanation, button, input);
+    const check = element("details", "", { id: "check-copies", open: Boolean(trouble) });
+    check.append(element("summary", "Check it yourself"), explanation, button, input);
+    this.root.replaceChildren(element("p", trouble), answer(), check);
     this.root.firstChild.hidden = !trouble;
   }
 
@@ -170,6 +173,25 @@ export class Copies {
       ),
     );
   }
+}
+
+/** Why the network does not copy, in short. */
+function answer() {
+  const count = state.loaded?.card.training?.pictures;
+  const all = count ? `${count.toLocaleString("en")} training images` : "training images";
+  const meta = document.querySelector('meta[name="repository"]');
+  const repository = meta?.getAttribute("content")?.replace(/\/+$/, "");
+  const answer = element(
+    "p",
+    `An ideal denoiser would: it leads every chain to one of the ${all}. The network is too small to remember them. It has only learned a smoothed version of their score, which leads to images between and beyond them.`,
+  );
+  if (repository?.startsWith("https://"))
+    answer.append(
+      " How far from the training images its images are was ",
+      element("a", "measured", { href: `${repository}/tree/HEAD/docs/quality.md` }),
+      ".",
+    );
+  return answer;
 }
 
 /** Some of a list, evenly, with the first and the last. @template T @param {readonly T[]} list @param {number} [most] @returns {T[]} */

@@ -1,6 +1,10 @@
 // @ts-check
 /** Dialogs, which are only made when they are asked for. */
 import { element } from "./dom.js";
+import { addStyleSheet } from "./style-sheet.js";
+
+/** To be called before a dialog is made, and before its own style sheet is added. @returns {Promise<unknown>} settles when it looks as it should */
+export const styleDialogs = () => addStyleSheet("dom/dialog.css");
 
 /**
  * A dialog with a title, and a button to close it.

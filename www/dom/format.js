@@ -39,7 +39,3 @@ export function formatDuration(seconds) {
 
 /** @param {number} bytes */
 export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
-
-/** @param {number} loaded @param {number} total 0 if it is not known */
-export const ofBytes = (loaded, total) =>
-  total ? `${megabytes(loaded)} of ${megabytes(total)} MB` : `${megabytes(loaded)} MB`;

@@ -23,7 +23,7 @@ import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
 /** @typedef {import("../types.js").View} View */
 /**
  * Running chains. No method but `progress` may be called before the last call has settled.
- * @typedef {object} Chain
+ * @typedef {object} Chains
  * @property {() => Progress} progress
  * @property {(steps: number) => Promise<Progress>} advance
  * @property {(view: View) => Promise<Uint8ClampedArray>} pixels RGBA, chains × height × width × 4
@@ -39,7 +39,7 @@ import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
  * @property {string} device what it runs on, for people
  * @property {boolean} draws whether it draws into a canvas by itself
  * @property {(canvas: HTMLCanvasElement) => void} attach for one that draws, before anything else
- * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions, first?: number) => Chain | Promise<Chain>} start the chains from number `first` on, which is 0 unless given
+ * @property {(settings: SamplerSettings, seed: bigint, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions, first?: number) => Chains | Promise<Chains>} start the chains from number `first` on, which is 0 unless given
  * @property {(bytes: Uint8Array) => Promise<void>} load other weights for the next chains, of a network of the same architecture
  * @property {Uint8Array} weights the model file whose weights it has
  * @property {(chains: number) => Promise<string | undefined>} [tune] see `engine/tuning.js`
@@ -52,6 +52,7 @@ import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
  * @property {() => void} free
  * @property {() => Card} card
  * @property {() => number} default_strength for a drawing, from 0 to 1
+ * @property {(sampler: SamplerName, sigma_max?: number, sigma_min?: number) => SamplerSettings} settings_for another sampler than the card's, with the ends that the network was trained for
  * @property {(settings: SamplerSettings, strength?: number) => Float32Array} schedule σ of every step
  */
 /**
@@ -69,7 +70,7 @@ import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
  * @property {(model: Model) => void} [compile]
  * @property {(model: Model) => void} load
  * @property {() => string} precision
- * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions) => Chain} start
+ * @property {(settings: SamplerSettings, seed: bigint, first: number, chains: number, drawing?: Uint8Array, strength?: number, options?: ChainOptions) => Chains} start
  * @property {() => void} free
  */
 

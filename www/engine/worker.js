@@ -5,16 +5,16 @@
  * It answers messages one after another, in order; `engine/workers.js` is the other end.
  */
 
-/** @typedef {import("./engine.js").Chain} Chain */
+/** @typedef {import("./engine.js").Chains} Chains */
 
 /** @type {import("./engine.js").WasmModule} */
 let wasmModule;
 /** @type {import("./engine.js").WasmEngine} */
 let engine;
-/** @type {Map<number, Chain>} */
+/** @type {Map<number, Chains>} */
 const chains = new Map();
 
-/** @param {number} id @returns {Chain} */
+/** @param {number} id @returns {Chains} */
 function chainOf(id) {
   const chain = chains.get(id);
   if (!chain) throw new Error(`There is no chain ${id}.`);

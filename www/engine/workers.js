@@ -9,7 +9,7 @@ import { joined } from "../dom/joined.js";
 import { startWorker } from "../dom/own-script.js";
 import { within } from "./within.js";
 
-/** @typedef {import("./engine.js").Chain} Chain */
+/** @typedef {import("./engine.js").Chains} Chains */
 /** @typedef {import("./engine.js").Progress} Progress */
 
 const MOST_WORKERS = 8;
@@ -117,7 +117,7 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
 
 /**
  * The chains of a run, with a share for each worker.
- * @implements {Chain}
+ * @implements {Chains}
  */
 class SharedChain {
   #id;

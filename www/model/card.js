@@ -6,6 +6,13 @@
 
 import { formatDuration } from "../dom/format.js";
 
+/** What another model was trained on, as cards say it: “mnist, 1152000 pictures of mnist”. @param {string} [text] */
+const inWords = (text) =>
+  text?.replace(
+    /\b(\d+) (?:pictures|images) of\b/g,
+    (_, count) => `${Number(count).toLocaleString("en")} images of`,
+  );
+
 /**
  * Fills the list with what there is to say of a model.
  * @param {HTMLElement} list @param {import("../engine/engine.js").Card} card
@@ -25,11 +32,11 @@ export function showCard(list, card, label = card.name) {
       `${card.image_shape.width} × ${card.image_shape.height}${card.image_shape.channels === 3 ? ", color" : ""}`,
     ],
     ["Trained on", training?.data],
-    ["Started from", training?.from],
+    ["Started from", inWords(training?.from)],
     [
       "Guided",
       training?.autoguidance &&
-        `${training.autoguidance.weight} × away from ${training.autoguidance.away_from}`,
+        `${training.autoguidance.weight} × away from ${inWords(training.autoguidance.away_from)}`,
     ],
     [
       "Training",
@@ -42,7 +49,10 @@ export function showCard(list, card, label = card.name) {
         `Fréchet distance ${quality.frechet.toPrecision(3)}${error} with ${quality.nfe} evaluations; ${quality.floor.toPrecision(3)} for training images, in features of ${quality.features?.name ?? "a classifier"}`,
     ],
     ["Imported from", card.imported],
-    ["License", card.licence],
+    [
+      "License",
+      card.licence === "unknown" ? "unknown: none is stated for the images" : card.licence,
+    ],
   ];
   list.replaceChildren(
     ...rows

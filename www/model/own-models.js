@@ -7,7 +7,7 @@
  */
 import { carryOver } from "../app/carry-over.js";
 import { match, put } from "./checked-cache.js";
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
 import { megabytes } from "../dom/format.js";
@@ -82,8 +82,9 @@ export async function openModel(file) {
     // Where the module has not come yet, or has stopped, the model is checked when it is loaded.
     if (state.loaded && !run.dead) new state.loaded.wasmModule.Model(bytes).free();
   } catch (error) {
+    const reason = /** @type {Error} */ (error).message.replace(/[.?!]?$/, (end) => end || ".");
     throw new Error(
-      `${file.name} is not a model that this page can run: ${/** @type {Error} */ (error).message}. Models are written by this project’s train and import commands.`,
+      `${file.name} is not a model that this page can run: ${reason} Models are written by this project’s train and import commands.`,
     );
   }
   await put(cache, addressOf(name), bytes).catch((error) => {
@@ -104,7 +105,8 @@ async function forget(name) {
 }
 
 /** Lets a visitor choose a file, and shows the models that are here. */
-export function openOwnDialog() {
+export async function openOwnDialog() {
+  await styleDialogs();
   // The second of two quick clicks may come before the first has opened the dialog.
   if (document.querySelector("dialog[open]")) return;
   const status = element("p", "", { className: "hint" });
@@ -137,7 +139,7 @@ export function openOwnDialog() {
 
 /** A model that is here, to be removed. @param {string} name @param {HTMLElement} status */
 function kept(name, status) {
-  const row = element("div");
+  const row = element("div", "", { className: "kept" });
   const remove = element("button", "Remove", { type: "button" });
   remove.setAttribute("aria-label", `Remove ${ownLabel(name)} from this browser`);
   remove.addEventListener("click", async () => {
@@ -155,6 +157,6 @@ function kept(name, status) {
   const link = element("a", ownLabel(name), {
     href: `./?model=${encodeURIComponent(OWN + name)}`,
   });
-  row.append(remove, link);
+  row.append(link, remove);
   return row;
 }

@@ -13,7 +13,7 @@ export class ChainFinisher {
   #step = 0;
 
   /**
-   * @param {import("../engine/engine.js").Chain} chain
+   * @param {import("../engine/engine.js").Chains} chain
    * @param {object} of
    * @param {() => boolean} of.current whether these images are still wanted
    * @param {() => boolean} of.outdated whether there is a newer drawing by now

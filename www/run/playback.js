@@ -1,8 +1,8 @@
 // @ts-check
-/** Playback speed: how many steps of an anneal may have been taken by now. */
+/** Playback speed: how many steps of a run may have been taken by now. */
 
 /**
- * A fast GPU is done before anything can be seen. At the speed to watch, an anneal takes at least
+ * A fast GPU is done before anything can be seen. At the speed to watch, a run takes at least
  * `WATCH_MS`, or `WATCH_STEP_MS` per step if that is less.
  */
 const WATCH_MS = 8000;
@@ -11,7 +11,7 @@ const WATCH_STEP_MS = 60;
 const MOST_MS = 1000;
 
 export class Playback {
-  /** The time that this anneal has been running, including waits for the playback speed. */
+  /** The time that this run has been running, including waits for the playback speed. */
   #elapsed = 0;
 
   /** @param {number} milliseconds since the last call */
@@ -25,7 +25,7 @@ export class Playback {
    */
   due({ step, steps }) {
     const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);
-    // If the anneal was faster before, it need not wait for the clock.
+    // If the run was faster before, it need not wait for the clock.
     this.#elapsed = Math.max(this.#elapsed, (step * length) / steps);
     return Math.floor((steps * this.#elapsed) / length) - step;
   }

@@ -1,28 +1,28 @@
 // @ts-check
 /**
- * One anneal at a time: start, pause, step, restart.
+ * One run at a time: start, pause, step, restart.
  *
- * All work on the engine goes through one queue. A new anneal raises the generation; work of an older
+ * All work on the engine goes through one queue. A new run raises the generation; work of an older
  * one compares generations whenever it goes on, and stops.
  */
 import { Queue } from "../engine/queue.js";
 import { StepScheduler } from "./step-scheduler.js";
 import { ChainFinisher } from "./chain-finisher.js";
 
-/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Chains} Chains */
 /** @typedef {import("../engine/engine.js").Progress} Progress */
 /** @typedef {import("../engine/engine.js").View} View */
 /** @typedef {import("../engine/engine.js").Fault} Fault */
 /** @typedef {"ready" | "running" | "paused" | "answering" | "finished"} State `answering` while images follow a drawing */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chain, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chains, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 export class Run {
-  /** @type {Chain | null} */ #chain = null;
+  /** @type {Chains | null} */ #chain = null;
   #queue;
   /** @type {State} */ #state = "ready";
-  /** Whether an anneal has begun, though its chain may still wait for its turn. */
+  /** Whether a run has begun, though its chain may still wait for its turn. */
   #begun = false;
   #generation = 0;
   #scheduler = new StepScheduler();
@@ -53,7 +53,7 @@ export class Run {
     return this.#queue.closed;
   }
 
-  /** Milliseconds that the GPU took for this anneal's steps so far. */
+  /** Milliseconds that the GPU took for this run's steps so far. */
   get worked() {
     return this.#worked;
   }
@@ -74,15 +74,15 @@ export class Run {
     return this.#state === "ready" || this.#state === "paused";
   }
 
-  /** Whether there is no anneal to continue. */
+  /** Whether there is no run to continue. */
   get over() {
     return !this.#begun || this.offersNew;
   }
 
   /**
-   * Begins a new anneal in place of the current one and shows its noise.
-   * @param {() => Promise<Chain | null>} make called when the current one's memory is free again; null if there
-   *   is too little for the new one, and then there is no anneal
+   * Begins a new run in place of the current one and shows its noise.
+   * @param {() => Promise<Chains | null>} make called when the current one's memory is free again; null if there
+   *   is too little for the new one, and then there is no run
    * @param {boolean} run
    */
   restart(make, run) {
@@ -111,7 +111,7 @@ export class Run {
 
   /**
    * Puts the images of a new chain in place of the present ones as soon as all its steps are done.
-   * @param {() => Promise<Chain | null>} make as for `restart`
+   * @param {() => Promise<Chains | null>} make as for `restart`
    * @param {() => boolean} outdated whether yet other images are about to be made: then these may be given up
    * @returns {Promise<unknown>} settles when they are on the screen, or were given up
    */
@@ -182,7 +182,7 @@ export class Run {
   /**
    * Uses the current chain when nothing else does.
    * @template T
-   * @param {(chain: Chain) => Promise<T>} use
+   * @param {(chain: Chains) => Promise<T>} use
    * @returns {Promise<T | undefined>} undefined if there is no chain
    */
   async withChain(use) {
@@ -197,7 +197,7 @@ export class Run {
   }
 
   /**
-   * Does other work on the engine, between pieces of this anneal's.
+   * Does other work on the engine, between pieces of this run's.
    * @template T
    * @param {() => Promise<T>} work
    * @returns {Promise<T>}
@@ -206,7 +206,7 @@ export class Run {
     return this.#queue.ask(work);
   }
 
-  /** Drops the current anneal, and settles when nothing is running any more. */
+  /** Drops the current run, and settles when nothing is running any more. */
   async clear() {
     const old = this.#letGo();
     this.#set("ready");
@@ -238,7 +238,7 @@ export class Run {
     const live = () => generation === this.#generation && this.#state === "running" && !this.dead;
     this.#scheduler.resume();
     let next = frame();
-    // At most one image per frame. In a hidden tab there are no frames, so the anneal rests.
+    // At most one image per frame. In a hidden tab there are no frames, so the run rests.
     while (live()) {
       await next;
       // Request the frame before the work, so that a long request is immediately followed by the
@@ -283,7 +283,7 @@ export class Run {
     });
   }
 
-  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chain} chain */
+  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chains} chain */
   async #finish(generation, chain) {
     const fault = await chain.verify();
     if (generation !== this.#generation) return;

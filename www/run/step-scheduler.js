@@ -1,5 +1,5 @@
 // @ts-check
-/** When an anneal goes on, by how many steps, whether they are shown (at most once a frame), and how long the rest takes. */
+/** When a run goes on, by how many steps, whether they are shown (at most once a frame), and how long the rest takes. */
 import { StepsPerRequest } from "../engine/steps-per-request.js";
 import { Playback } from "./playback.js";
 
@@ -23,7 +23,7 @@ export class StepScheduler {
   /**
    * What is due in this frame.
    * @param {import("./run.js").Run} run
-   * @param {import("../engine/engine.js").Progress | undefined} progress nothing if the anneal still waits for its chain
+   * @param {import("../engine/engine.js").Progress | undefined} progress nothing if the run still waits for its chain
    * @returns {{ most: number, draw: boolean } | null} at most so many steps
    */
   due({ speed, calm }, progress) {

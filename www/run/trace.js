@@ -8,7 +8,7 @@
 import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 
-/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Chains} Chains */
 /** @typedef {import("../engine/engine.js").Progress} Progress */
 /**
  * @typedef {object} Step
@@ -35,7 +35,7 @@ export const everyOf = (steps) => Math.ceil(steps / MOST_STEPS);
 export async function trace(first, count, onStep, signal) {
   const { engine, made } = state;
   if (!engine || !made) throw new Error("There are no images yet.");
-  /** @type {Chain | undefined} */
+  /** @type {Chains | undefined} */
   let chain;
   /** @type {Float32Array | undefined} */
   let last;

@@ -1,6 +1,6 @@
 // @ts-check
 /** More ways to save and send what is shown. The page fetches this when the visitor asks for them. */
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { filmFiles, morphFile } from "./film-file.js";
 import { megabytes } from "../dom/format.js";
@@ -71,7 +71,7 @@ export async function openSaveDialog(shown) {
       },
     });
   const files = await filmFiles(shown.frames());
-  if (files) filmOfRun("gif", "Animated GIF", `the run in ${files.count} images`, files.gif);
+  if (files) filmOfRun("gif", "Animated GIF", `the run in ${files.count} frames`, files.gif);
   if (files?.video) filmOfRun("video", "Video", "the run as WebM", files.video);
   const path = await shown.path?.();
   if (path && path.length > 1) {
@@ -104,6 +104,7 @@ export async function openSaveDialog(shown) {
       await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
       return "";
     });
+  await styleDialogs();
   // The second of two quick clicks may come before the first has opened the dialog.
   if (document.querySelector("dialog[open]")) return;
   const dialog = dialogOf("save-dialog", "Save and send", [list, status]);

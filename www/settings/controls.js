@@ -3,10 +3,10 @@
 import { Accepted } from "./accepted.js";
 import { $ } from "../dom/dom.js";
 import { FIELDS, TYPED, fault, labelOf, mark, numberIn } from "./fields.js";
-import { formatSetting } from "../dom/format.js";
+import { countOf, formatSetting } from "../dom/format.js";
 import { offerPresets } from "./presets.js";
-import { suitSampler } from "./sampler-change.js";
 import { randomSeed } from "./seed.js";
+import { settingsFor } from "./suited.js";
 
 /** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
 /**
@@ -15,7 +15,7 @@ import { randomSeed } from "./seed.js";
  */
 
 const DEFAULT_SEED = "1";
-/** As many as an engine anneals in a time that is pleasant to watch: on a GPU, and on a CPU or a GPU in software. */
+/** As many as an engine makes in a time that is pleasant to watch: on a GPU, and on a CPU or a GPU in software. */
 const DEFAULT_CHAINS = { fast: "36", slow: "9" };
 /** How many follow a drawing. */
 const DRAWN_CHAINS = "9";
@@ -29,7 +29,8 @@ const LARGEST = 3.4e38;
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
   /** @type {Record<string, SamplerSettings>} by the ids of their inputs */ #presets = {};
-  /** @type {[number, number] | undefined} */ #trained;
+  /** @type {(sampler: import("../engine/engine.js").SamplerName) => SamplerSettings} what a sampler begins with */
+  #suited = () => /** @type {SamplerSettings} */ (this.#recommended);
   /** @type {import("../engine/engine.js").SamplerName} */ #sampler = "langevin";
   /** @type {{ preset: string, chains: string } | null} the settings from before the drawing */
   #usual = null;
@@ -63,15 +64,15 @@ export class Controls {
    * @param {import("../engine/engine.js").Card} card @param {import("../engine/engine.js").SamplerParameters} parameters
    * @param {URLSearchParams} link
    * @param {{ slow: boolean, few: boolean }} page whether its engine is slow, and whether it has weights for few steps
-   * @param {(settings: SamplerSettings) => ArrayLike<number>} schedule throws if settings are impossible
+   * @param {import("../engine/engine.js").Model} model of this card
    * @returns {{ unusable: string[], trouble: string }} the labels of what cannot be used of the link, and what else is
    *   wrong with it, if anything
    */
-  open(card, parameters, link, { slow, few }, schedule) {
+  open(card, parameters, link, { slow, few }, model) {
     this.#parameters = parameters;
     this.#recommended = card.sampler;
-    this.#presets = offerPresets(card, (settings) => schedule(settings).length);
-    this.#trained = card.training?.sigmas;
+    this.#presets = offerPresets(card, (settings) => model.schedule(settings).length);
+    this.#suited = (sampler) => settingsFor(sampler, card, model);
     $("seed").value = DEFAULT_SEED;
     this.#defaultChains = slow ? DEFAULT_CHAINS.slow : DEFAULT_CHAINS.fast;
     $("chains").value = this.#defaultChains;
@@ -103,7 +104,8 @@ export class Controls {
     this.#markPreset();
     let trouble = "";
     try {
-      schedule(this.read().settings);
+      // It throws if settings are impossible.
+      model.schedule(this.read().settings);
     } catch (error) {
       this.#fill(card.sampler);
       for (const id of GUIDED) $(id).value = "";
@@ -138,33 +140,33 @@ export class Controls {
    * @param {SamplerSettings} settings
    * @param {number} steps of these
    */
-  useQuickSettings(settings, steps) {
+  useLiveSettings(settings, steps) {
     const chosen = Object.keys(this.#presets).find((id) => $(id).checked);
     if (!chosen) return;
     this.#usual ??= { preset: chosen, chains: $("chains").value };
-    this.#presets.quick = settings;
-    $("quick-label").hidden = false;
-    $("quick-hint").textContent = `${steps} steps from a drawing`;
+    this.#presets.live = settings;
+    $("live-label").hidden = false;
+    $("live-hint").textContent = `${countOf(steps, "step")} from a drawing`;
     this.#fill(settings);
     if ($("chains").value === this.#defaultChains) $("chains").value = DRAWN_CHAINS;
     this.#markPreset();
   }
 
   /** Whether the settings are those for images that follow a drawing. */
-  get usesQuickSettings() {
-    return this.#usual !== null && $("quick").checked;
+  get usesLiveSettings() {
+    return this.#usual !== null && $("live").checked;
   }
 
   /** Goes back to the settings from before the drawing. */
   restoreSettings() {
     if (!this.#usual) return;
     const { preset, chains } = this.#usual;
-    if ($("quick").checked) this.#fill(this.#presets[preset]);
+    if ($("live").checked) this.#fill(this.#presets[preset]);
     if ($("chains").value === DRAWN_CHAINS) $("chains").value = chains;
     this.#usual = null;
-    delete this.#presets.quick;
-    $("quick-label").hidden = true;
-    $("quick").checked = false;
+    delete this.#presets.live;
+    $("live-label").hidden = true;
+    $("live").checked = false;
     this.#markPreset();
   }
 
@@ -254,15 +256,9 @@ export class Controls {
     return this.#accepted.link({ speed: this.speed, ...more });
   }
 
-  /** Switches to another sampler. */
+  /** Switches to another sampler, with what suits it. */
   #changeSampler() {
-    const before = this.#sampler;
-    this.#sampler = $("sampler").value;
-    const recommended = /** @type {SamplerSettings} */ (this.#recommended);
-    if (this.#sampler === recommended.sampler) return this.#fill(recommended);
-    const model = { recommended, trained: this.#trained };
-    suitSampler(before, this.#sampler, model, this.#parameters);
-    this.#applicable();
+    this.#fill(this.#suited($("sampler").value));
   }
 
   /** What fields hold for these settings. @param {SamplerSettings} settings @returns {Record<string, string>} by id */

@@ -2,20 +2,20 @@
 /** What images need that start from a drawing. The page fetches this when a visitor wants such images. */
 import { $ } from "../dom/dom.js";
 import { controls, live, writeAddress } from "../app/session.js";
-import { drawing, link, quickUrl, state } from "../app/state.js";
+import { drawing, link, fewStepUrl, state } from "../app/state.js";
 import { SketchCanvas } from "../sketch/canvas.js";
 
 /** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
 
 /** The number of steps from a drawing with which images can follow a pen. */
-const QUICK_STEPS = 8;
+const LIVE_STEPS = 8;
 /**
  * The most levels to have so many steps left of. Close to the drawing, only a small part of the levels is left, and at
  * the drawing itself there is one step however many levels there are.
  */
-const MOST_QUICK_LEVELS = 100;
+const MOST_LIVE_LEVELS = 100;
 /** Below this σ there is nothing to see. */
-const QUICK_SIGMA_MIN = 0.05;
+const LIVE_SIGMA_MIN = 0.05;
 
 /**
  * Makes the sketch canvas, if there is none yet.
@@ -39,20 +39,40 @@ export function showSketch() {
   else if (canvas.bottom > innerHeight) $("grid-frame").scrollIntoView({ block: "start" });
 }
 
+/**
+ * Puts the canvas and the buttons of the run first in the console, or back: the keyboard then goes in the order that one
+ * sees.
+ * @param {boolean} first
+ */
+export function putFirst(first) {
+  if (first === !$("drawing").parentElement.previousElementSibling) return;
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  const part = (/** @type {string} */ name) =>
+    /** @type {HTMLElement} */ (document.querySelector(`.console > .${name}`));
+  if (first) part("readout").before(part("origin"), part("transport"));
+  else {
+    part("readout").after(part("transport"));
+    $("view").after(part("origin"));
+  }
+  // What is moved loses the focus; so does what is in the canvas when that is hidden.
+  if (focused !== document.activeElement)
+    (focused?.getClientRects().length ? focused : $("draw")).focus({ preventScroll: true });
+}
+
 /** Chooses settings with which images can follow a pen. */
 export async function suitSettings() {
   if (!state.loaded) return;
   const { model, card } = state.loaded;
   const far = Number($("strength").value);
   const steps = (/** @type {SamplerSettings} */ settings) => model.schedule(settings, far).length;
-  const usual = quickSettings(card, steps);
-  controls.useQuickSettings(usual, steps(usual));
-  if (!quickUrl) return;
-  const { quickModel } = await import("../model/quick-model.js");
-  const quick = await quickModel();
+  const usual = liveSettings(card, steps);
+  controls.useLiveSettings(usual, steps(usual));
+  if (!fewStepUrl) return;
+  const { fewStepModel } = await import("../model/few-step-model.js");
+  const fewStep = await fewStepModel();
   // Meanwhile the visitor may have gone back, or chosen other settings.
-  if (!quick || !controls.usesQuickSettings) return;
-  controls.useQuickSettings(quick.card.sampler, steps(quick.card.sampler));
+  if (!fewStep || !controls.usesLiveSettings) return;
+  controls.useLiveSettings(fewStep.card.sampler, steps(fewStep.card.sampler));
   if (drawing()) live.ask();
 }
 
@@ -62,15 +82,15 @@ export async function suitSettings() {
  * @param {(settings: SamplerSettings) => number} steps counts the steps from a drawing
  * @returns {SamplerSettings}
  */
-function quickSettings({ sampler }, steps) {
+function liveSettings({ sampler }, steps) {
   /** @type {SamplerSettings} */
   const settings = {
     ...sampler,
     sampler: "ancestral",
-    sigma_min: Math.max(sampler.sigma_min, QUICK_SIGMA_MIN),
-    levels: QUICK_STEPS,
+    sigma_min: Math.max(sampler.sigma_min, LIVE_SIGMA_MIN),
+    levels: LIVE_STEPS,
     churn: undefined,
   };
-  while (steps(settings) < QUICK_STEPS && settings.levels < MOST_QUICK_LEVELS) settings.levels += 1;
+  while (steps(settings) < LIVE_STEPS && settings.levels < MOST_LIVE_LEVELS) settings.levels += 1;
   return settings;
 }

@@ -34,6 +34,7 @@ export async function setOrigin(origin) {
   }
   $("drawing").hidden = origin === "noise";
   document.documentElement.classList.toggle("draws", origin === "drawing");
+  fromDrawing?.putFirst(origin === "drawing");
   nameImageButtons();
   return true;
 }
@@ -43,14 +44,18 @@ export function suitSettings() {
   fromDrawing?.suitSettings().catch(refuse);
 }
 
-/** Shows the sketch canvas or hides it, as a visitor has asked for. @param {"noise" | "drawing"} origin */
-export async function changeOrigin(origin) {
+/**
+ * Shows the sketch canvas or hides it, as a visitor has asked for.
+ * @param {"noise" | "drawing"} origin @param {boolean} [byKey] whether by a key that leaves the focus where it is: then it goes to the canvas
+ */
+export async function changeOrigin(origin, byKey = false) {
   try {
     if (!(await setOrigin(origin))) return;
     if (origin === "noise") controls.restoreSettings();
     else {
       suitSettings();
       fromDrawing?.showSketch();
+      if (byKey) $("sketch-canvas").focus({ preventScroll: true });
     }
     if (state.sketch?.used) renew(true);
   } catch (error) {

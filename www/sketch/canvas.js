@@ -6,7 +6,7 @@
 import { $ } from "../dom/dom.js";
 import { channels } from "./brush.js";
 import { paperOf } from "./paper.js";
-import { fitted } from "./fit.js";
+import { fitted, inverted, isOpposite } from "./fit.js";
 import { chosenColor, offerColors } from "./palette.js";
 import { Sheet } from "./sheet.js";
 import { ofText, toText } from "./text.js";
@@ -29,6 +29,8 @@ export class SketchCanvas {
     },
   });
   #text = "";
+  /** Whether the model's images have no colors. */
+  #gray;
   /** What takes a moment, one after another: the image that was opened last stays. @type {Promise<unknown>} */
   #work = Promise.resolve();
   #observer;
@@ -44,11 +46,18 @@ export class SketchCanvas {
   constructor(card, observer) {
     const { image_shape } = card;
     this.#observer = observer;
+    this.#gray = image_shape.channels < 3;
     this.styled = addStyleSheet("sketch/canvas.css");
     this.#sheet.renew(image_shape.width, image_shape.height, paperOf(card));
     offerColors(image_shape.channels, this.#sheet.paper);
     this.#hint();
-    $("keep").querySelector("[value=gray]").disabled = image_shape.channels < 3;
+    $("keep").querySelector("[value=gray]").disabled = this.#gray;
+    $("palette").addEventListener("change", () => this.#hint());
+    $("sketch-invert").hidden = !this.#gray;
+    $("sketch-invert").addEventListener("click", () => {
+      this.#sheet.put(inverted(this.#sheet.image.data));
+      this.#changed();
+    });
     $("keep").addEventListener("change", () => {
       this.#hint();
       this.#observer.onPaint();
@@ -81,8 +90,11 @@ export class SketchCanvas {
   open(file) {
     return this.#inTurn(async () => {
       try {
-        await this.#read(file);
-        this.#changed();
+        const turned = await this.#read(file, this.#gray);
+        const way = this.#sheet.paper === "#000000" ? "white on black" : "black on white";
+        this.#changed(
+          turned ? `Inverted: this model draws ${way}. “Invert” turns it back.` : undefined,
+        );
       } catch {
         $("sketch-hint").textContent = `${file.name} is not an image that this browser can read.`;
       }
@@ -148,9 +160,9 @@ export class SketchCanvas {
     return this.#text;
   }
 
-  /** To be called when the sheet was changed other than by a stroke. */
-  #changed() {
-    this.#hint();
+  /** To be called when the sheet was changed other than by a stroke. @param {string} [said] in place of what can be done now */
+  #changed(said) {
+    this.#hint(said);
     this.#observer.onPaint();
     this.#encode();
   }
@@ -205,29 +217,41 @@ export class SketchCanvas {
     }
   }
 
-  /** Puts an image on the canvas, cropped to its center and resized. @param {Blob | ImageData} file */
-  async #read(file) {
+  /**
+   * Puts an image on the canvas, cropped to its center and resized.
+   * @param {Blob | ImageData} file @param {boolean} [turns] whether an image with the opposite of the paper around it is inverted
+   * @returns {Promise<boolean>} whether it was
+   */
+  async #read(file, turns = false) {
     const bitmap = await createImageBitmap(file, {
       colorSpaceConversion: "none",
       premultiplyAlpha: "none",
     });
-    this.#sheet.put(fitted(this.#sheet.context, bitmap));
+    const pixels = fitted(this.#sheet.context, bitmap);
     bitmap.close();
+    const [paper] = channels(this.#sheet.paper);
+    const turned = turns && isOpposite(pixels, this.#canvas.width, paper);
+    this.#sheet.put(turned ? inverted(pixels) : pixels);
+    return turned;
   }
 
-  /** Says what can be done now. */
-  #hint() {
+  /** Says what can be done now. @param {string} [said] or something else */
+  #hint(said) {
     const holes = this.hasHoles;
+    $("keep").options[0].text = holes ? "kept, with the holes filled in" : "a start, under noise";
     $("sketch-undo").disabled = !this.#sheet.canUndo;
     $("sketch-redo").disabled = !this.#sheet.canRedo;
     const keep = $("keep").value;
     $("strength").disabled = holes || keep;
-    $("sketch-hint").textContent = keep
+    const now = keep
       ? KEPT[keep]
       : holes
         ? "The model fills in what is erased; the rest is kept exactly."
         : this.used
-          ? "Each image starts from the drawing, under noise of that σ. Click one to keep it here."
+          ? chosenColor() === null
+            ? "Erase a part, and the model fills it in."
+            : "Each image starts from the drawing, under noise of that σ. Click one to keep it here. Or erase a part, and the model fills it in."
           : "Draw, and watch the images follow. Or open an image, or click one to start from it.";
+    $("sketch-hint").textContent = said ?? now;
   }
 }

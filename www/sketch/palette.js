@@ -25,7 +25,7 @@ const COLORS = [
 
 /** Offers the colors and the eraser, and chooses the first color that shows on the paper. @param {number} channels of images @param {string} paper */
 export function offerColors(channels, paper) {
-  const eraser = colorChoice("color", ERASER, "eraser: the model fills in what you erase");
+  const eraser = colorChoice("color", ERASER, "Erase: the model fills in what you erase");
   $("palette").replaceChildren(...colorChoices("color", channels, paper), eraser);
 }
 
@@ -43,8 +43,11 @@ function colorChoice(group, color, name, checked = false) {
   Object.assign(input, { type: "radio", name: group, value: color, checked, title: name });
   input.setAttribute("aria-label", name);
   const swatch = document.createElement("span");
-  swatch.className = color === ERASER ? "holes" : "";
-  if (color !== ERASER) swatch.style.background = color;
+  if (color === ERASER) {
+    swatch.className = "holes";
+    swatch.textContent = "Erase";
+    label.className = "eraser";
+  } else swatch.style.background = color;
   label.append(input, swatch);
   return label;
 }

@@ -7,6 +7,7 @@ import { GuessStop, NoiseStop } from "./stops-image.js";
 import { GuidanceStop, MatchingStop, ScoreStop, SharesStop, WaysStop } from "./stops-plane.js";
 import { linkPapers, linkSources } from "./links.js";
 import { explainSymbols } from "./symbols.js";
+import { addStyleSheet } from "../dom/style-sheet.js";
 import { toys } from "./toy-module.js";
 import { show as showPlane } from "./toy2d.js";
 
@@ -17,6 +18,7 @@ const figure = (name) =>
 export async function show() {
   linkPapers();
   linkSources();
+  await addStyleSheet("story/story.css");
   explainSymbols();
   new NoiseStop(figure("noise"));
   new GuessStop(figure("guess"));

@@ -3,7 +3,7 @@
  * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
  * module that trains, when the visitor opens the panel.
  */
-import { dialogOf, focusTitle } from "../dom/dialog.js";
+import { dialogOf, focusTitle, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
 import { openModel } from "../model/own-models.js";
@@ -37,7 +37,7 @@ export async function openTraining() {
   if (document.querySelector("dialog[open]")) return;
   if (!state.loaded) throw new Error("Training needs the page’s model, which is not loaded yet.");
   if (!panel) {
-    await addStyleSheet("train/panel.css");
+    await Promise.all([styleDialogs(), addStyleSheet("train/panel.css")]);
     // A second click while the style sheet was on its way may have made it.
     panel ??= new Panel(state.loaded.card);
   }
@@ -93,7 +93,7 @@ class Panel {
     this.#form.append(this.#chooser.root, right);
     const promise = element(
       "p",
-      "A network learns your images on this device’s GPU, while you watch. Everything stays on this machine: nothing is uploaded.",
+      "A network learns your images here, while you watch. Everything stays on this device: nothing is uploaded.",
       { className: "train-promise" },
     );
     this.#dialog = dialogOf("training", "Train your own", [

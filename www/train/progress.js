@@ -109,7 +109,10 @@ export class ProgressView {
     toggle.classList.toggle("primary", run.state !== "finished");
     use.classList.toggle("primary", run.state === "finished");
     for (const button of [toggle, leave]) button.disabled = !ready;
-    if (run.state === "running") this.#trouble.hidden = true;
+    if (run.state === "running") {
+      this.#trouble.hidden = true;
+      this.#setAsks(false);
+    }
     /** @type {Record<string, string>} */
     const words = {
       preparing: "Preparing: testing this GPU’s arithmetic and choosing kernels…",
@@ -141,15 +144,24 @@ export class ProgressView {
       const button = element("button", text, { type: "button" });
       button.addEventListener("click", () => {
         this.#trouble.hidden = true;
+        this.#setAsks(false);
         // The button had the focus.
         this.root.focus({ preventScroll: true });
         act();
       });
       actions.append(button);
     }
-    this.#trouble.classList.toggle("asks", !wrong);
+    this.#setAsks(!wrong);
     this.#trouble.replaceChildren(element("p", text), actions);
     this.#trouble.hidden = false;
+  }
+
+  /** Says whether the visitor is to decide: then the ways to do so take the place of the button that goes on. @param {boolean} on */
+  #setAsks(on) {
+    this.#trouble.classList.toggle("asks", on);
+    const { toggle } = this.#buttons;
+    if (on && document.activeElement === toggle) this.root.focus({ preventScroll: true });
+    toggle.hidden = on;
   }
 
   /** @param {string} text beside everything else, where it is said once */
@@ -161,6 +173,7 @@ export class ProgressView {
   /** Takes away what belonged to an earlier run. */
   clear() {
     this.#trouble.hidden = true;
+    this.#setAsks(false);
     this.#note.textContent = "";
   }
 }

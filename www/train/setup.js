@@ -7,7 +7,11 @@ import { FEW } from "./augment.js";
 
 /** The widths of a small network, which learns several times as fast and less well. */
 const SMALL = [16, 32];
-/** What suits each way to start. */
+/**
+ * What suits each way to start. The form shows it before the wasm module that trains is fetched, which is when a run
+ * begins, so it cannot come from there; the learning rate of a new network is the program's (`Recipe::LEARNING_RATE`
+ * in Rust), which a test compares. What the form does not ask for is in `Recipe::on_page`.
+ */
 const DEFAULTS = {
   model: { steps: 600, rate: "5e-4" },
   scratch: { steps: 3000, rate: "2e-3" },

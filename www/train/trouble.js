@@ -45,7 +45,7 @@ export function slowness(steps, left, seconds, go, small) {
   const ways = [{ text: "Train all the same", act: go }];
   if (small) ways.unshift({ text: "Use a small network", act: small });
   return {
-    text: `This browser has no GPU to use and computes in software: a step takes about ${formatDuration(seconds / left)}, and the rest of the ${steps} steps ${formatDuration(seconds)}. The page’s CPU engine can make images, but cannot train. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
+    text: `There is no GPU to use here, so the browser computes in software: a step takes about ${formatDuration(seconds / left)}, and the rest of the ${steps} steps ${formatDuration(seconds)}. The page’s CPU engine can make images, but cannot train. The program (“ncsn train”) trains faster${small ? ", and so does a small network from scratch" : ""}.`,
     ways,
   };
 }

@@ -4,7 +4,7 @@
  * their way. The page fetches this when the visitor asks for it.
  */
 import { paintGrid, sizeOf } from "./arrange.js";
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { $, element } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { wrongImages } from "../failures/failures.js";
@@ -13,7 +13,7 @@ import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 
-/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Chains} Chains */
 /** @typedef {import("../engine/engine.js").SamplerName} SamplerName */
 
 const FEWEST = 2;
@@ -29,7 +29,7 @@ const FRAMES = 60;
 
 /** Opens the view. */
 export async function compareSamplers() {
-  await addStyleSheet("view/compare.css");
+  await Promise.all([styleDialogs(), addStyleSheet("view/compare.css")]);
   if (!state.made || !state.engine) throw new Error("There are no images yet.");
   if (document.querySelector("dialog[open]")) return;
   run.pause();
@@ -46,7 +46,7 @@ class Column {
   #track = element("div", "", { className: "track" });
   #evaluations = element("span");
   #output = element("output");
-  /** @type {Chain | undefined} */ #chain;
+  /** @type {Chains | undefined} */ #chain;
 
   /** @param {SamplerName} sampler @param {() => void} changed */
   constructor(sampler, changed) {
@@ -87,7 +87,7 @@ class Column {
     const settings =
       made.settings.sampler === sampler
         ? made.settings
-        : settingsFor(sampler, loaded.card, loaded.wasmModule.sampler_parameters());
+        : settingsFor(sampler, loaded.card, loaded.model);
     if (engine.weights !== loaded.bytes) await engine.load(loaded.bytes);
     const { seed, drawing, strength, options } = made;
     this.#chain = await engine.start(settings, seed, ACROSS ** 2, drawing, strength, options);
@@ -112,7 +112,7 @@ class Column {
   }
 
   async #show() {
-    const chain = /** @type {Chain} */ (this.#chain);
+    const chain = /** @type {Chains} */ (this.#chain);
     const { step, steps, sigma, done } = chain.progress();
     const pixels = await chain.pixels("noisy");
     const { width, height } = /** @type {any} */ (state.loaded).card.image_shape;

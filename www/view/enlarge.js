@@ -4,7 +4,7 @@
  * fetches this when the visitor asks for an image.
  */
 import { Copies, canCompare } from "../copies/copies.js";
-import { dialogOf } from "../dom/dialog.js";
+import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { followDrags } from "../dom/drag.js";
 import { formatSigma } from "../dom/format.js";
@@ -26,19 +26,19 @@ const SCORE = {
   symbol: "σ s(x̃, σ)",
   legend:
     "the way in which the score changes each pixel to make the image more probable. All the way, it leads to the guess.",
-  end: ": no score is left to follow",
+  end: "No noise is left, so there is no score to follow. Drag back to see it.",
 };
 /** The same for the sampler “consistency”: the guess of weights that are tuned for it does not belong to a score. */
 const WAY = {
   name: "the way to the guess",
   symbol: "(D(x̃, σ) − x̃)/σ",
   legend: "the way in which each pixel changes.",
-  end: "",
+  end: "This is the guess itself. Drag back to see the way there.",
 };
 
 /** @param {number} index of the image @param {number} step to begin with */
 export async function enlarge(index, step) {
-  await addStyleSheet("view/enlarge.css");
+  await Promise.all([styleDialogs(), addStyleSheet("view/enlarge.css")]);
   if (!state.made || !state.loaded || document.querySelector("dialog[open]")) return;
   new Enlarged(state.made, state.loaded.card.image_shape, step).show(index);
 }
@@ -55,6 +55,10 @@ class Enlarged {
   /** @type {Step[]} those that have been computed */ #steps = [];
   #following = new AbortController();
   /** @type {Record<string, HTMLCanvasElement>} */ #canvases = {};
+  /** The words before the symbol of what is noisy until the end. */
+  #noisy = new Text();
+  /** What the third view says where it has nothing to show. */
+  #end = element("p", "", { className: "enlarged-end", hidden: true });
   #views = element("div", "", { className: "enlarged-views" });
   #strip = element("canvas", "", { className: "enlarged-strip" });
   /** Its value is the number of a step among those that are read. */
@@ -63,7 +67,6 @@ class Enlarged {
     id: "enlarged-step",
     min: 0,
     step: 1,
-    autofocus: true,
   });
   #reading = element("output", "", { className: "enlarged-reading" });
   #status = element("p", "", { className: "hint" });
@@ -77,11 +80,13 @@ class Enlarged {
     this.#shape = shape;
     this.#wanted = step;
     this.#third = settings.sampler === "consistency" ? WAY : SCORE;
-    this.#views.append(
-      this.#figure("noisy", "noisy", "x̃"),
-      this.#figure("guess", "the network’s guess", "D(x̃, σ)"),
-      this.#figure("score", this.#third.name, this.#third.symbol),
-    );
+    const third = this.#figure("score", this.#third.name, this.#third.symbol);
+    this.#end.textContent = this.#third.end;
+    third.append(this.#end);
+    const first = this.#figure("noisy", "", "x̃");
+    first.querySelector("figcaption")?.prepend(this.#noisy);
+    const second = this.#figure("guess", "the network’s guess", "D(x̃, σ)");
+    this.#views.append(first, second, third);
     const legend = element("p", "", { className: "enlarged-legend" });
     legend.append(
       element("span", "Brighter", { className: "positive" }),
@@ -137,6 +142,9 @@ class Enlarged {
   /** @param {number} index */
   show(index) {
     this.#dialog.showModal();
+    // The images are above it.
+    this.#slider.focus({ preventScroll: true });
+    this.#dialog.scrollTop = 0;
     this.#open(index);
   }
 
@@ -188,8 +196,9 @@ class Enlarged {
 
   /** Compares the image with the training images, once the visitor asks and its last step is there. */
   #compare() {
-    if (!this.#why.open || !this.#steps.at(-1)?.progress.done) return;
+    if (!this.#why.open) return;
     if (!this.#copies) this.#why.append((this.#copies = new Copies()).root);
+    if (!this.#steps.at(-1)?.progress.done) return;
     this.#copies.show(this.#steps).catch(console.warn);
   }
 
@@ -223,10 +232,13 @@ class Enlarged {
     for (const [id, image] of Object.entries(images))
       this.#canvases[id].getContext("2d")?.putImageData(image, 0, 0);
     const { step: at, steps, sigma, done } = step.progress;
+    this.#noisy.data = done ? "the finished image " : "the noisy image ";
+    this.#canvases.noisy.setAttribute("aria-label", this.#noisy.data.trim());
+    this.#end.hidden = !done;
     const text = `step ${at} of ${steps}${done ? "" : `, σ = ${formatSigma(sigma)}`}`;
     this.#slider.value = String(Math.ceil(at / everyOf(steps)));
     this.#slider.setAttribute("aria-valuetext", text);
-    this.#reading.textContent = done ? `${text}${this.#third.end}` : text;
+    this.#reading.textContent = text;
   }
 
   /** Paints some of the steps, evenly: noisy above, the guess below. */

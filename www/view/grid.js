@@ -10,7 +10,7 @@ import { arrange, paintGrid, placeOf, sizeOf } from "./arrange.js";
 import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { isDrawn } from "../engine/canvas-probe.js";
 
-/** @typedef {import("../engine/engine.js").Chain} Chain */
+/** @typedef {import("../engine/engine.js").Chains} Chains */
 /** @typedef {import("../engine/engine.js").View} View */
 /** @typedef {{ left: string, top: string, width: string, height: string }} Place as CSS has it */
 
@@ -71,7 +71,7 @@ export class Grid {
     this.#fit();
   }
 
-  /** @param {Chain} chain @param {View} view @param {boolean} passing whether it need not be checked that it is there */
+  /** @param {Chains} chain @param {View} view @param {boolean} passing whether it need not be checked that it is there */
   async draw(chain, view, passing) {
     if (!this.#shape) return;
     if (chain.render && !this.#context) {

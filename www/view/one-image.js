@@ -21,7 +21,7 @@ export function cut(frame, index) {
 
 /**
  * One image as the grid shows it, at the present step or an earlier one.
- * @param {import("../engine/engine.js").Chain} chain @param {number} index
+ * @param {import("../engine/engine.js").Chains} chain @param {number} index
  * @returns {Promise<ImageData | null>} nothing if there are fewer images by now
  */
 export async function imageShown(chain, index) {

@@ -157,6 +157,14 @@ export class Timeline {
     this.#show(frame);
   }
 
+  /** Shows the next step that was kept. @returns {boolean} whether an earlier one was shown */
+  forward() {
+    if (!this.#shown) return false;
+    const { frames } = this.#film;
+    this.#go(frames[frames.indexOf(this.#shown) + 1].progress.step);
+    return true;
+  }
+
   /** @param {KeyboardEvent} event */
   #key(event) {
     const frames = this.#film.frames;

@@ -1,7 +1,7 @@
 // @ts-check
 /** What is on the screen. */
 import { $ } from "../dom/dom.js";
-import { countOf, formatDuration, formatSeconds, formatSigma, ofBytes } from "../dom/format.js";
+import { countOf, formatDuration, formatSeconds, formatSigma, megabytes } from "../dom/format.js";
 import { Grid } from "./grid.js";
 import { SchedulePlot } from "./schedule.js";
 import { drawing, modelUrl, models, state } from "../app/state.js";
@@ -32,10 +32,14 @@ export function setConsole(enabled) {
   for (const id of CONSOLE) $(id).disabled = !enabled;
 }
 
-/** Marks the model that is shown among the page's own. */
+/** Marks the model that is shown among the page's own, and shows its thumbnail until there are images. */
 export function markModel() {
-  for (const [choice, address] of models)
-    if (address === modelUrl) choice.setAttribute("aria-current", "page");
+  for (const [choice, address] of models) {
+    if (address !== modelUrl) continue;
+    choice.setAttribute("aria-current", "page");
+    const thumbnail = choice.querySelector("img");
+    if (thumbnail) $("load-image").src = thumbnail.src;
+  }
 }
 
 /** @param {string} name @param {string} text */
@@ -99,10 +103,10 @@ export function showProgress(next) {
 export function showReadings(next) {
   const sigma = next.done && state.clean ? 0 : next.sigma;
   $("sigma").textContent = formatSigma(sigma);
-  $("step-count").textContent = `${next.step} / ${next.steps}`;
+  $("step-count").textContent = `${next.step} of ${next.steps}`;
   // With one step for each level, both numbers are the same.
   $("level-row").hidden = next.levels === next.steps;
-  $("level").textContent = `${Math.min(next.level + 1, next.levels)} / ${next.levels}`;
+  $("level").textContent = `${Math.min(next.level + 1, next.levels)} of ${next.levels}`;
   const slider = $("timeline");
   slider.ariaValueMax = String(next.steps);
   slider.ariaValueNow = String(next.step);
@@ -113,10 +117,17 @@ export function showReadings(next) {
   consoleStyle.setProperty("--coldness", `${(100 * coldness).toFixed(1)}%`);
 }
 
-/** @param {import("../engine/engine.js").View} view */
-export function showView(view) {
+/**
+ * Says what the images are.
+ * @param {import("../engine/engine.js").View} view @param {import("../engine/engine.js").Progress | null} [at] the step that is shown
+ */
+export function showView(view, at = state.progress) {
   $("caption-view").textContent =
-    view === "noisy" ? "x̃, the noisy images" : "D(x̃, σ), the network’s guess";
+    view !== "noisy"
+      ? "D(x̃, σ), the network’s guess"
+      : at?.done
+        ? "the finished images"
+        : "x̃, the noisy images";
 }
 
 /** @param {import("../settings/controls.js").Choice} choice */
@@ -164,14 +175,20 @@ export function complainToo(text) {
   complain(hidden ? text : `${textContent} ${text}`);
 }
 
+/** How many bytes have come of each part, and of how many, as far as that is known. */
+const parts = { module: [0, 0], model: [0, 0] };
+
 /** @param {"module" | "model"} what @returns {(loaded: number, total: number) => void} */
 export function gauge(what) {
-  return (loaded, total) => {
-    const bar = $(`load-${what}`);
-    if (total) {
-      bar.max = total;
-      bar.value = loaded;
+  return (...bytes) => {
+    parts[what] = bytes;
+    const [[a, ofA], [b, ofB]] = [parts.module, parts.model];
+    const bar = $("load");
+    bar.dataset.model = b;
+    if (ofB) {
+      bar.max = ofA + ofB;
+      bar.value = a + b;
+      $("load-text").textContent = `Fetching the network, ${megabytes(ofA + ofB)} MB`;
     } else bar.removeAttribute("value");
-    $(`load-${what}-text`).textContent = ofBytes(loaded, total);
   };
 }

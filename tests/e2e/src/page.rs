@@ -383,17 +383,17 @@ impl<'a> Page<'a> {
         Ok(format!("?{}#{drawing}", url.query().unwrap_or_default()))
     }
 
-    /// The steps that `#step-count` shows, as in "12 / 120".
+    /// The steps that `#step-count` shows, as in "12 of 120".
     ///
     /// # Errors
     ///
     /// When it shows something else.
     pub async fn steps(&self) -> Result<Steps> {
         let text = self.text("#step-count").await?;
-        let numbers = text.split_once('/').and_then(|(done, total)| {
+        let numbers = text.split_once("of").and_then(|(done, total)| {
             Some(Steps { done: done.trim().parse().ok()?, total: total.trim().parse().ok()? })
         });
-        numbers.with_context(|| format!("`#step-count` shows {text:?}, not \"12 / 120\""))
+        numbers.with_context(|| format!("`#step-count` shows {text:?}, not \"12 of 120\""))
     }
 
     /// The contents of the grid of chains.

@@ -160,6 +160,47 @@ async fn a_kernel_that_the_browser_refuses_leaves_the_choice_of_another_engine()
     fails(Server::start(dist())?, "?engine=fused", script, "engine").await
 }
 
+/// A driver may refuse what the browser has accepted, which is an error of a kind that wgpu does not know. While the page
+/// tests a GPU, the simplest kernels take the place of those that are refused.
+#[tokio::test]
+async fn kernels_that_the_driver_refuses_are_replaced_by_others() -> Result<()> {
+    with_browser(async |browser| {
+        // The software adapter, whose kernels need no test, in the guise of a GPU.
+        let script = "Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { value: false }); \
+                      { const { popErrorScope } = GPUDevice.prototype; \
+                      GPUDevice.prototype.popErrorScope = async function () { \
+                      await popErrorScope.call(this); window.refused = true; \
+                      return new GPUInternalError('no such kernel') } }";
+        browser.before_every_page(script).await?;
+        let (page, noise) = ready(browser, TINY_GPU).await?;
+        let refused = browser.client.execute("return window.refused", vec![]).await?;
+        ensure!(refused == true, "no kernel was tested");
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let grid = page.grid().await?;
+        ensure!(!grid.is_blank() && grid != noise, "there are no images");
+        let adapter = page.text("#adapter").await?;
+        ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
+        Ok(())
+    })
+    .await
+}
+
+/// Where it refuses one that was not tested, the page can be left for another engine: the wasm module has not crashed.
+#[tokio::test]
+async fn a_kernel_that_the_driver_refuses_leaves_the_choice_of_another_engine() -> Result<()> {
+    let script = "{ const { createComputePipeline } = GPUDevice.prototype; \
+                  GPUDevice.prototype.createComputePipeline = function (options) { \
+                  this.dispatchEvent(new GPUUncapturedErrorEvent('uncapturederror', \
+                    { error: new GPUInternalError('no such kernel') })); \
+                  return createComputePipeline.call(this, options) } }";
+    fails_and(Server::start(dist())?, TINY_GPU, script, "engine", async |page, text| {
+        ensure!(text.contains("GPUInternalError: no such kernel"), "it says {text}");
+        to_cpu(&page).await
+    })
+    .await
+}
+
 #[tokio::test]
 async fn an_engine_that_cannot_start_leaves_the_choice_of_another() -> Result<()> {
     let script = "GPUAdapter.prototype.requestDevice = async () => { throw new Error('busy') }";

@@ -371,7 +371,9 @@ async fn the_header_has_room_for_everything() -> Result<()> {
                     found == json!([lines, rows]),
                     "{width} pixels{font}: lines and rows are {found}"
                 );
-                ensure!(!page.overflows().await?, "{width} pixels{font}: it scrolls sideways");
+                // Images get their new size with the next frames.
+                let fits = async || Ok(!page.overflows().await?);
+                page.wait_until(&format!("{width} pixels{font}: nothing scrolls sideways"), fits).await?;
             }
         }
         Ok(())

@@ -96,7 +96,7 @@ pub async fn load_in_pieces(
     server: &Server,
     wanted: State,
 ) -> Result<()> {
-    let script = "return document.getElementById('load-model').value";
+    let script = "return Number(document.getElementById('load').dataset.model ?? 0)";
     let is_there = async || {
         let loaded = browser.client.execute(script, vec![]).await?;
         server.has_arrived(loaded.as_f64().unwrap_or_default() as u64);

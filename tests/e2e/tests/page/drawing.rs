@@ -67,6 +67,9 @@ async fn a_drawing_becomes_images_and_can_be_shared() -> Result<()> {
                 Ok(friend.text("#sketch-hint").await?.contains("fills in"))
             })
             .await?;
+        let kept = "return document.getElementById('keep').selectedOptions[0].text";
+        let kept = browser.client.execute(kept, vec![]).await?;
+        ensure!(kept == "kept, with the holes filled in", "the drawing is {kept}");
         friend.wait_for(State::Finished).await?;
         ensure!(friend.steps().await?.total == of_noise, "what is filled in begins at a drawing");
         ensure!(friend.grid().await? != drawn, "erasing has changed nothing");
@@ -160,6 +163,70 @@ async fn opens_the_image_that_was_asked_for_last(browser: &Browser) -> Result<()
     // One pixel is the dot that keys move.
     ensure!(found["others"] == 1 && found["before"] == 0, "the canvas has {found}");
     Ok(())
+}
+
+/// A picture with dark lines on white is turned round for a model that draws white on black, which the page says, and a
+/// button turns it back.
+#[tokio::test]
+async fn a_picture_of_dark_lines_is_inverted() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        open_sketch(&page).await?;
+        let script = "const [answer] = arguments; (async () => { \
+             const image = new OffscreenCanvas(28, 28); \
+             const context = image.getContext('2d'); \
+             context.fillStyle = '#fff'; \
+             context.fillRect(0, 0, 28, 28); \
+             context.fillStyle = '#000'; \
+             context.fillRect(12, 4, 4, 20); \
+             const transfer = new DataTransfer(); \
+             transfer.items.add(new File([await image.convertToBlob()], 'image.png')); \
+             const input = document.getElementById('sketch-file'); \
+             input.files = transfer.files; \
+             input.dispatchEvent(new Event('change')); \
+           })().then(answer, (error) => answer(String(error)))";
+        let error = browser.client.execute_async(script, vec![]).await?;
+        ensure!(error.is_null(), "nothing is opened: {error}");
+        let said = async || Ok(page.text("#sketch-hint").await?.contains("white on black"));
+        page.wait_until("the page says that it is inverted", said).await?;
+        let grays = async || -> Result<[u8; 2]> {
+            let image = corner_of(browser, "#sketch-canvas", 28).await?;
+            Ok([image.pixel(0, 0, 28)[0], image.pixel(14, 14, 28)[0]])
+        };
+        ensure!(grays().await? == [0, 255], "the canvas has {:?}", grays().await?);
+        page.click("#sketch-invert").await?;
+        ensure!(grays().await? == [255, 0], "the button leaves {:?}", grays().await?);
+        page.click("#sketch-undo").await?;
+        ensure!(grays().await? == [0, 255], "undone, it has {:?}", grays().await?);
+        Ok(())
+    })
+    .await
+}
+
+/// A key that opens the canvas leads there, and on from it in the order that one sees.
+#[tokio::test]
+async fn the_keyboard_goes_through_the_canvas_as_one_sees_it() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        let focus = async || -> Result<Value> {
+            Ok(browser.client.execute("return document.activeElement.id", vec![]).await?)
+        };
+        page.press("d").await?;
+        let there = async || Ok(focus().await? == "sketch-canvas");
+        page.wait_until("the canvas has the focus", there).await?;
+        let order = "const places = [...document.querySelectorAll('.console :is(canvas, button, input)')] \
+                       .filter((element) => element.checkVisibility()) \
+                       .map((element) => element.getBoundingClientRect()); \
+                     return places.every(({ bottom }, at) => !at || bottom > places[at - 1].top)";
+        for (width, height) in [(390, 844), (1440, 900)] {
+            browser.resize(width, height).await?;
+            let downward = async || Ok(browser.client.execute(order, vec![]).await? == true);
+            page.wait_until(&format!("{width} pixels: it goes downward"), downward).await?;
+        }
+        page.press("d").await?;
+        page.wait_until("the focus is where it opens", async || Ok(focus().await? == "draw")).await
+    })
+    .await
 }
 
 /// The images change while the pen is still down, whatever it is, with the same seed.
@@ -459,9 +526,9 @@ async fn drawing_takes_few_steps_unless_one_has_chosen_others() -> Result<()> {
         };
         for (query, usual, drawing) in [
             // As many as a GPU anneals in the same time, and as many as it does in software.
-            ("?engine=fused&autostart=0&gpu", "recommended 36", "quick 9"),
-            ("?engine=cpu&autostart=0", "recommended 9", "quick 9"),
-            ("?engine=cpu&autostart=0&chains=4", "recommended 4", "quick 4"),
+            ("?engine=fused&autostart=0&gpu", "recommended 36", "live 9"),
+            ("?engine=cpu&autostart=0", "recommended 9", "live 9"),
+            ("?engine=cpu&autostart=0&chains=4", "recommended 4", "live 4"),
             (TINY, "undefined 4", "undefined 4"),
         ] {
             let page = Page::open(browser, &server, query).await?;

@@ -100,12 +100,12 @@ async fn a_link_to_images_that_follow_a_drawing_gives_the_same() -> Result<()> {
         let query = "?engine=cpu&seed=7&chains=4&autostart=0&speed=full";
         let (page, _) = ready(browser, query).await?;
         open_sketch(&page).await?;
-        let quick = async || {
+        let few_step = async || {
             let script = "return document.getElementById('sampler').value === 'consistency' && \
-                          document.getElementById('quick').checked";
+                          document.getElementById('live').checked";
             Ok(browser.client.execute(script, vec![]).await? == Value::Bool(true))
         };
-        page.wait_until("the weights for few steps are there", quick).await?;
+        page.wait_until("the weights for few steps are there", few_step).await?;
         page.draw("#sketch-canvas", &[(-0.2, -0.3), (0.2, -0.3), (0.0, 0.3)]).await?;
         follows_drawing(&page).await?;
         page.wait_for(State::Finished).await?;

@@ -107,6 +107,25 @@ async fn the_images_stay_beside_the_settings() -> Result<()> {
     .await
 }
 
+/// On a phone, the buttons of the run and the curve are in sight with the images that they change.
+#[tokio::test]
+async fn on_a_phone_the_images_are_in_sight_with_what_changes_them() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        for (width, height) in [(320, 640), (390, 664), (390, 844)] {
+            browser.resize(width, height).await?;
+            let script = "document.getElementById('grid-frame').scrollIntoView()";
+            browser.client.execute(script, vec![]).await?;
+            for part in ["#grid", "#start", "#timeline"] {
+                let what = format!("{part} is in a window of {width} × {height}");
+                page.wait_until(&what, async || page.in_sight(part).await).await?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// On a phone, what is wrong is said at the bottom of the window, and everything can be scrolled above that.
 #[tokio::test]
 async fn a_problem_covers_nothing_for_good() -> Result<()> {

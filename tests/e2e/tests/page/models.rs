@@ -121,6 +121,11 @@ async fn an_image_is_compared_with_training_images() -> Result<()> {
         page.press("e").await?;
         page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
         page.click("#why-no-copy summary").await?;
+        let answered = async || Ok(page.text(".copies").await?.contains("too small to remember"));
+        page.wait_until("the page has an answer", answered).await?;
+        let offered = async || page.is_shown("#check-copies summary").await;
+        page.wait_until("one can check it", offered).await?;
+        page.click("#check-copies summary").await?;
         let asked = async || Ok(page.is_shown(".copies button").await?);
         page.wait_until("the page asks for training images", asked).await?;
         // Nine images of noise, and a file of another size.

@@ -194,6 +194,7 @@ async fn steps_and_films_say_what_they_show() -> Result<()> {
         };
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
+        says("finished").await?;
         page.click("label:has([value=denoised])").await?;
         says("guess").await?;
         wait_for_film(browser, TINY_FILM).await?;

@@ -126,6 +126,9 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
         page.draw("#timeline", &[(0.4, 0.0), (-0.1, 0.2)]).await?;
         ensure!(steps().await? == 1, "the mouse leads to step {}", steps().await?);
         ensure!(page.grid().await? != images, "the mouse changes nothing");
+        let selected = "return getSelection().toString()";
+        let selected = browser.client.execute(selected, vec![]).await?;
+        ensure!(selected == "", "the mouse has selected {selected}");
         page.click("#backwards").await?;
         let begins = async || Ok(steps().await? == 0);
         page.wait_until("the film has run backwards", begins).await?;
@@ -163,6 +166,47 @@ async fn one_can_go_back_through_a_run() -> Result<()> {
     .await
 }
 
+/// What is shown of a run's past goes on step by step, to its end, from which no step leads on; and only there are the
+/// images called finished.
+#[tokio::test]
+async fn steps_lead_from_the_past_to_the_end_and_no_further() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let images = page.grid().await?;
+        wait_for_film(browser, TINY_FILM).await?;
+        let says = async |steps: u32, caption: &str, ends: &str| -> Result<()> {
+            let done = page.steps().await?.done;
+            ensure!(done == steps, "step {done} is shown, not {steps}");
+            let text = page.text("#caption-view").await?;
+            ensure!(text.contains(caption), "step {steps} is called {text}");
+            let script = "return document.getElementById('step').ariaDisabled";
+            let disabled = browser.client.execute(script, vec![]).await?;
+            ensure!(disabled == ends, "at step {steps}, disabled is {disabled}");
+            Ok(())
+        };
+        says(3, "finished", "true").await?;
+        focus(browser).await?;
+        page.press(&char::from(Key::Home).to_string()).await?;
+        says(0, "noisy", "false").await?;
+        page.click("#step").await?;
+        says(1, "noisy", "false").await?;
+        page.press(".").await?;
+        says(2, "noisy", "false").await?;
+        for _ in 0..2 {
+            page.click("#step").await?;
+            says(3, "finished", "true").await?;
+        }
+        settle(browser).await?;
+        says(3, "finished", "true").await?;
+        ensure!(page.state().await? == State::Finished, "a step has begun another run");
+        ensure!(page.grid().await? == images, "at the end are other images");
+        Ok(())
+    })
+    .await
+}
+
 /// A finger that scrolls the page over the curve leaves what is shown alone; one that taps, or goes
 /// sideways, leads to a step.
 #[tokio::test]
@@ -189,7 +233,7 @@ async fn a_finger_scrolls_over_the_curve() -> Result<()> {
                             rests = middle() === before ? rests + 1 : 0; \
                             before = middle() \
                           } \
-                          answer(Math.abs(before - innerHeight / 2) > 100) \
+                          answer(Math.abs(before - innerHeight / 2) > 30) \
                         })()";
         type Gesture<'a> = (&'a str, &'a [(f64, f64)], bool, u32);
         let gestures: [Gesture<'_>; 3] = [
@@ -370,6 +414,26 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())
+    })
+    .await
+}
+
+/// On a low screen, an image that is enlarged is in sight at once, with the film of its steps.
+#[tokio::test]
+async fn an_enlarged_image_is_in_sight_on_a_low_screen() -> Result<()> {
+    with_browser(async |browser| {
+        browser.resize(740, 360).await?;
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        page.press("e").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#enlarged").await).await?;
+        for part in ["#enlarged-noisy", "#enlarged-score", "#enlarged-step"] {
+            page.wait_until(&format!("{part} is in sight"), async || page.in_sight(part).await)
+                .await?;
+        }
+        let says = async || Ok(page.text(".enlarged-end").await?.contains("No noise is left"));
+        page.wait_until("the third view says why it is empty", says).await
     })
     .await
 }

@@ -80,7 +80,7 @@ async fn wait_for_status(page: &Page<'_>, word: &str) -> Result<()> {
     page.wait_until(&what, async || {
         // A software adapter may be slow enough to ask whether to go on.
         if page.text("#train-trouble").await?.contains("in software") {
-            page.click("#train-toggle").await?;
+            page.click("#train-trouble button:last-child").await?;
         }
         Ok(page.text("#train-status").await?.contains(word))
     })

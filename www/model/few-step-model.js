@@ -5,14 +5,14 @@
  */
 import { checksumOfWeights } from "./checksum.js";
 import { fetchModel } from "./model.js";
-import { quickUrl, state } from "../app/state.js";
+import { fewStepUrl, state } from "../app/state.js";
 
 /** @type {Promise<import("../app/state.js").Weights | null> | undefined} */
 let fetching;
 
 /** The weights, or null if there are none, or they cannot be fetched now: the usual ones can do the same in more steps. */
-export function quickModel() {
-  fetching ??= fetchQuick().catch((error) => {
+export function fewStepModel() {
+  fetching ??= fetchFewStep().catch((error) => {
     console.warn(error);
     fetching = undefined;
     return null;
@@ -21,20 +21,20 @@ export function quickModel() {
 }
 
 /** @returns {Promise<import("../app/state.js").Weights | null>} */
-async function fetchQuick() {
+async function fetchFewStep() {
   const { loaded } = state;
-  if (!quickUrl || !loaded) return null;
+  if (!fewStepUrl || !loaded) return null;
   // Never aborted: whoever no longer waits for the weights will probably want them later.
   const { signal } = new AbortController();
   const bytes = await fetchModel(
-    quickUrl,
+    fewStepUrl,
     () => {},
     signal,
     () => {},
   );
   const model = new loaded.wasmModule.Model(bytes);
   try {
-    return (state.quick = { bytes, card: model.card(), sum: checksumOfWeights(bytes) });
+    return (state.fewStep = { bytes, card: model.card(), sum: checksumOfWeights(bytes) });
   } finally {
     model.free();
   }
