@@ -341,7 +341,7 @@ fn nothing_is_written_beside_a_model_of_the_hub() {
     let at = |name: &str| user.folder.path().join(name);
     let output = user.run(&["card", "hf:ada/digits", "-n", "1"], &[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(fs::read(at("digits/model.safetensors")).expect("copied"), bytes);
+    assert_eq!(fs::read(at("digits.card/model.safetensors")).expect("copied"), bytes);
 
     for name in ["train", "t10k"] {
         let header = [0x803u32, 40, 8, 8].map(u32::to_be_bytes).concat();

@@ -54,7 +54,7 @@ fn training_learns_and_its_model_can_be_sampled() {
     assert!(said.contains("57 images of 1 × 8 × 8, and 3 held out"), "{said}");
     let training = training(&at.join("m.safetensors"));
     assert_eq!((training.steps, training.examples), (60, 480));
-    // A network that answers 0 has 32 at every σ; at σ = 0.31 one that has learned nothing has 17,
+    // A network whose output is 0 has 32 at every σ; at σ = 0.31 one that has learned nothing has 17,
     // from the data's Gaussian alone.
     let (_, loss) = training.held_out[3];
     assert!(loss < 16.0, "{:?}", training.held_out);
@@ -485,7 +485,7 @@ fn what_needs_burn_is_said_before_images_are_read() {
     let run = ["--device", "gpu", "--data", "nowhere", "--out", "n.safetensors"];
     for (needs, flags) in [
         ("--precision bf16", &["--precision", "bf16"][..]),
-        ("a network of the papers", &["--arch", "ncsn"][..]),
+        ("an NCSN or NCSNv2 RefineNet", &["--arch", "ncsn"][..]),
         ("--consistency", &["--init-from", "m.safetensors", "--consistency"][..]),
     ] {
         let said = fail(&mut train(at, &[&run[..], flags].concat()));
@@ -724,7 +724,7 @@ fn what_cannot_work_is_said_in_one_line() {
     assert!(ncsn(&["export", "--model", "bars", "--onnx", "m.onnx"]).contains("cannot use bars"));
 }
 
-/// The papers' own networks, on their own noise levels.
+/// The networks of NCSN and NCSNv2, on their own noise levels.
 #[test]
 fn the_published_networks_learn() {
     for net in ["ncsn", "ncsnv2"] {
@@ -736,7 +736,7 @@ fn the_published_networks_learn() {
         succeed(&mut train(at, &[&sizes[..], &steps].concat()));
         let training = training(&at.join("m.safetensors"));
         assert_eq!(training.held_out.len(), 10, "at each level");
-        // A network that answers 0 has 128.
+        // A network whose output is 0 has 128.
         let (sigma, loss) = training.held_out[0];
         assert!(sigma > 0.9 && loss < 60.0, "{net}: {:?}", training.held_out);
         let sample = ["sample", "--model", "m.safetensors", "-n", "2", "--steps-each", "2"];

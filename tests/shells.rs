@@ -387,7 +387,7 @@ fn a_resumed_run_refuses_what_it_cannot_change() {
     let card = read(&at.join("m.safetensors")).card;
     assert_eq!((card.training.expect("trained").steps, &card.license[..]), (6, "CC0-1.0"));
 
-    // One that began without --flip, with the papers' network.
+    // One that began without --flip, with NCSN's network.
     let net = ["--arch", "ncsn", "--ngf", "4", "--levels", "2", "--size", "16"];
     let run = [&["--out", "m.safetensors", "--overwrite", "--steps", "2"][..], &net].concat();
     succeed(&mut train(at, &run));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output};
 use std::time::Duration;
 
-use ncsn::model_file::{ModelFile, Training};
+use ncsn::model_file::{ModelFile, TrainingRecord};
 use ncsn::random::Key;
 
 /// An IDX file of 60 images of 8 × 8: bars at random places.
@@ -94,7 +94,7 @@ pub fn read(path: &Path) -> ModelFile {
     ModelFile::read(&fs::read(path).expect("there")).expect("a good model")
 }
 
-pub fn training(path: &Path) -> Training {
+pub fn training(path: &Path) -> TrainingRecord {
     read(path).card.training.expect("trained here")
 }
 
