@@ -47,7 +47,7 @@ export class NcsnSamplerElement extends Base {
   /** The seed of the latest images. @type {bigint | undefined} */ #seed;
   /** What the images are, unless the page says it. */
   #caption = "";
-  /** @type {IntersectionObserver | null} */ #sight = null;
+  /** While it is in a page, or being moved. @type {IntersectionObserver | null} */ #sight = null;
   #inSight = false;
   #paused = false;
   /** Whether it was told to play when it was in no page. */
@@ -66,8 +66,12 @@ export class NcsnSamplerElement extends Base {
 
   connectedCallback() {
     setEarlyProperties(this);
-    // It was only moved.
-    if (this.#sight) return;
+    if (this.#sight) {
+      // It was only moved. Meanwhile it may have been told to play, or to play by itself.
+      if (this.#wanted) this.play();
+      else this.#playByItself();
+      return;
+    }
     this.#view.follow(true);
     this.#sight = new IntersectionObserver(
       (entries) => {
@@ -115,7 +119,7 @@ export class NcsnSamplerElement extends Base {
     if (before === after) return;
     if (name === "seed") this.#seed = undefined;
     if (name === "aria-label") return this.#view.label(this.#label());
-    if (!this.isConnected || (name === "class" && !this.#asksAnew(before, after))) return;
+    if (!this.#sight || (name === "class" && !this.#asksAnew(before, after))) return;
     if (name === "autoplay") return this.#playByItself();
     if (SOURCES.includes(name)) {
       this.#stop();
@@ -212,6 +216,8 @@ export class NcsnSamplerElement extends Base {
 
   play() {
     this.#paused = false;
+    // Outside of a page, a run that seems to go on may be about to end.
+    this.#wanted = !this.isConnected;
     if (this.#state === "paused") {
       this.#set("running");
       this.#wake();
@@ -250,7 +256,8 @@ export class NcsnSamplerElement extends Base {
 
   /** Plays without being told to. A page may still be about to name the model. */
   #playByItself() {
-    if (this.autoplay && this.model && this.#inSight && this.#state === "idle") this.play();
+    if (!this.isConnected || !this.autoplay || !this.model) return;
+    if (this.#inSight && this.#state === "idle") this.play();
   }
 
   #press() {

@@ -41,7 +41,20 @@ export function onStop(listener) {
 }
 
 /** Whether the module has called the function that asks. Where browsers do not tell, it may have. */
-export const isCaller = () => place === undefined || String(new Error().stack).includes(place);
+export const isCaller = () =>
+  place === undefined || withStacks(() => String(new Error().stack)).includes(place);
+
+/** Does something that reads stacks: a page may have told the browser to make none. @template T @param {() => T} read */
+function withStacks(read) {
+  const before = Reflect.get(Error, "stackTraceLimit");
+  // An assignment would fail where a page has frozen it.
+  Reflect.set(Error, "stackTraceLimit", 20);
+  try {
+    return read();
+  } finally {
+    Reflect.set(Error, "stackTraceLimit", before);
+  }
+}
 
 /** @param {string | URL} [address] */
 async function start(address) {
@@ -50,7 +63,7 @@ async function start(address) {
   try {
     const module = await import("./ncsn.js");
     await module.default({ module_or_path: url });
-    place = placeOf(module);
+    place = withStacks(() => placeOf(module));
     addEventListener("ncsn-panic", (/** @type {any} */ event) => stop(String(event.detail)));
     addEventListener("error", ({ error }) => {
       // Nowhere are the functions of other modules on the page, too.

@@ -63,6 +63,13 @@ export async function watchingRequests(gpu, create) {
   Object.defineProperty(gpu, "requestAdapter", { value: replacement, configurable: true });
   try {
     const engine = await awaitWork(create(), () => device);
+    if (!device) {
+      /** @type {any} */ (engine).free();
+      throw new NcsnError(
+        "gpu",
+        "The wasm module's device cannot be told from those of others: something on the page hides who asks the browser for one.",
+      );
+    }
     return { engine, adapter, device };
   } catch (error) {
     throw refusal ?? fromWasm(error, "gpu");

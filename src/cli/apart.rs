@@ -123,7 +123,9 @@ impl Contents {
                 continue;
             }
             found.images += usize::from(is_image_name(&name));
-            found.is_workplace |= MODELS.iter().any(|model| output::ends_in(&path, model));
+            // The last is of what `export --diffusers` writes.
+            found.is_workplace |= MODELS.iter().any(|model| output::ends_in(&path, model))
+                || name == "model_index.json";
         }
         if !are_all {
             found.folders.clear();
@@ -242,6 +244,9 @@ mod tests {
             fs::remove_file(at(other)).expect("it is there");
             let _ = fs::remove_dir(at("work/notes"));
         }
+        write("pipeline/model_index.json");
+        write("pipeline/preview.png");
+        folder("pipeline").expect("such as what `export` made");
         write("work/hub.safetensors");
         write("work/samples.png");
         folder("work").expect("such as what `card` made");

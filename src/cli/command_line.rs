@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ErrorKind};
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 /// Reads the command line of this process: the arguments, and clap's matches, which also tell what
 /// was given. If it is wrong, or asks for help, this ends the process.
@@ -34,8 +34,7 @@ pub(super) fn matches(
     for name in names {
         command = command.mut_subcommand(name, |sub| sub.allow_negative_numbers(true));
     }
-    let named = paths(&command);
-    let matches = command.try_get_matches_from(words).map_err(|error| {
+    let matches = command.try_get_matches_from_mut(words).map_err(|error| {
         let said = |kind| error.get(kind).map(ToString::to_string);
         let (flag, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
         let source = error.source().and_then(|source| source.downcast_ref::<ParseIntError>());
@@ -46,23 +45,8 @@ pub(super) fn matches(
         };
         clap::Error::raw(ErrorKind::ValueValidation, message)
     })?;
-    ensure_no_dash(&matches, &named)?;
+    ensure_no_dash(&command, &matches)?;
     Ok(matches)
-}
-
-/// The flags and arguments that are paths, of a command and of its subcommands: their names for clap,
-/// and for people.
-fn paths(command: &Command) -> Vec<(String, String)> {
-    let own = command.get_arguments().filter(|argument| {
-        argument.get_value_parser().type_id() == ValueParser::path_buf().type_id()
-    });
-    let own = own.map(|argument| {
-        let id = argument.get_id().to_string();
-        let flag = argument.get_long().map(|long| format!("--{long}"));
-        let name = flag.unwrap_or_else(|| format!("<{}>", id.to_uppercase()));
-        (id, name)
-    });
-    own.chain(command.get_subcommands().flat_map(paths)).collect()
 }
 
 /// Checks that no path is `-`, by which other programs mean standard input or output: here it would be
@@ -70,26 +54,30 @@ fn paths(command: &Command) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// Names the flag, and what to give instead.
-fn ensure_no_dash(matches: &ArgMatches, paths: &[(String, String)]) -> Result<(), clap::Error> {
-    let is_dash = |(id, _): &&(String, String)| {
-        let values = matches.try_get_many::<PathBuf>(id).ok().flatten();
+fn ensure_no_dash(command: &Command, matches: &ArgMatches) -> Result<(), clap::Error> {
+    let is_path = |argument: &&Arg| {
+        argument.get_value_parser().type_id() == ValueParser::path_buf().type_id()
+    };
+    let is_dash = |argument: &&Arg| {
+        let values = matches.try_get_many::<PathBuf>(argument.get_id().as_str()).ok().flatten();
         values.is_some_and(|mut values| values.any(|path| path.as_os_str() == "-"))
     };
-    if let Some((_, name)) = paths.iter().find(is_dash) {
+    if let Some(argument) = command.get_arguments().filter(is_path).find(is_dash) {
+        let flag = argument.get_long().map(|long| format!("--{long}"));
+        let name =
+            flag.unwrap_or_else(|| format!("<{}>", argument.get_id().as_str().to_uppercase()));
         let device = if cfg!(unix) { ", or a device such as /dev/stdout" } else { "" };
         let message = format!("{name} must be a path, and - is none here: name a file{device}\n");
         return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
     }
-    match matches.subcommand() {
-        Some((_, given)) => ensure_no_dash(given, paths),
-        None => Ok(()),
-    }
+    let given = matches
+        .subcommand()
+        .and_then(|(name, given)| Some((command.find_subcommand(name)?, given)));
+    given.map_or(Ok(()), |(command, given)| ensure_no_dash(command, given))
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::Arg;
-
     use super::*;
 
     #[test]
@@ -99,9 +87,11 @@ mod tests {
             .arg(path("out").long("out"))
             .arg(path("model").required(true))
             .arg(Arg::new("class").long("class"));
+        // Has the same path as a flag.
+        let other = Command::new("other").arg(path("model").long("model"));
         let said = |words: &str| {
             let words = format!("ncsn draw {words}");
-            let command = Command::new("ncsn").subcommand(draw.clone());
+            let command = Command::new("ncsn").subcommand(other.clone()).subcommand(draw.clone());
             matches(command, words.split(' ')).map_err(|error| error.to_string())
         };
         let refused = said("m --out -").expect_err("standard output");

@@ -51,7 +51,9 @@ pub fn trained(training: &TrainingRecord, guidance_max: f32) -> Vec<Row> {
     if let Some((most, least)) = training.sigmas {
         rows.push(("noise levels", format!("σ from {most} to {least}")));
     }
-    rows.extend(training.stable_targets.map(|from| ("stable targets", format!("from σ = {from}"))));
+    rows.extend(
+        training.stable_targets.map(|from| ("stable targets", format!("from σ = {from:.3}"))),
+    );
     if let Some(guided) = &training.autoguidance {
         rows.push(("distilled autoguidance", format!("away from {}", guided.away_from)));
     }

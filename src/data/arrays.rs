@@ -1,5 +1,6 @@
 //! Reads the images of arrays and fits them as they are read: the memory used is that of what is
-//! kept and of what a file really holds, whatever its header says.
+//! kept and of what a file really holds, whatever its header says. Only arrays in Fortran's order are
+//! in memory as a whole, twice, so those have at most 2 GiB.
 
 use std::io::{Cursor, Read};
 

@@ -163,7 +163,7 @@ impl Stored {
 fn level(value: f64, ValueType { class, bytes, .. }: ValueType) -> Result<u8, String> {
     let (white, bounds) = match (class, bytes) {
         (Class::Float, _) => (1.0, "floats must be in [0, 1]"),
-        (Class::Bool, _) => (1.0, ""),
+        (Class::Bool, _) => (1.0, "booleans must be 0 or 1"),
         (Class::Unsigned, 2) => (65535.0, ""),
         _ => (255.0, "whole numbers must be from 0 to 255"),
     };
@@ -175,6 +175,7 @@ fn level(value: f64, ValueType { class, bytes, .. }: ValueType) -> Result<u8, St
         Class::Float if value.is_nan() => "np.nan_to_num(x)",
         Class::Float if (-1.0..0.0).contains(&value) => "(x + 1) / 2, if their black is -1",
         Class::Float if (0.0..=255.0).contains(&value) => "x / 255, if their white is 255",
+        Class::Bool => "x.view(np.uint8), if its white is 255",
         _ => "(x - x.min()) / (x.max() - x.min())",
     };
     Err(format!("holds {value}, but {bounds}: save {advice}"))

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::layout::MOST_CLASSES;
-use super::npy_header::{Header, Problem, header};
+use super::npy_header::{Problem, header};
 use super::npy_values::{ValueType, parts};
 use super::spelling::in_order;
 
@@ -62,23 +62,22 @@ pub(super) fn labels(file: &mut dyn Read, count: usize) -> Result<Labels, String
     }
     let kind = ValueType::of(&header.kind)
         .ok_or_else(|| format!("of type {}; {expected}", header.kind))?;
-    let values = numbers(&header, file, kind)?;
-    let labels: Option<Vec<u8>> = match columns {
-        1 => values.into_iter().map(whole_byte).collect(),
-        2..=MOST_CLASSES => values.chunks_exact(columns).map(one_hot).collect(),
-        _ => return Err(shape()),
+    if !(1..=MOST_CLASSES).contains(&columns) {
+        return Err(shape());
+    }
+    let stored = header.values(file, kind.bytes)?;
+    let label = |row: &[u8]| {
+        let row: Vec<f64> = row.chunks_exact(kind.bytes).map(|bytes| kind.value(bytes)).collect();
+        if let [value] = row[..] { whole_byte(value) } else { one_hot(&row) }
     };
+    // Row by row, since as numbers they take up to eight times as much memory.
+    let labels: Option<Vec<u8>> = stored.chunks_exact(kind.bytes * columns).map(label).collect();
     labels.map(Labels::Numbers).ok_or_else(|| match columns {
         1 => expected,
         _ => "its rows are not one-hot, but an image has one class: save y.argmax(1), if the largest \
               number of a row is its class"
             .into(),
     })
-}
-
-fn numbers(header: &Header, file: &mut dyn Read, kind: ValueType) -> Result<Vec<f64>, String> {
-    let stored = header.values(file, kind.bytes)?;
-    Ok(stored.chunks_exact(kind.bytes).map(|bytes| kind.value(bytes)).collect())
 }
 
 fn whole_byte(value: f64) -> Option<u8> {

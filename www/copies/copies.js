@@ -7,7 +7,7 @@ import { element } from "../dom/dom.js";
 import { formatSigma } from "../dom/format.js";
 import { startWorker } from "../dom/own-script.js";
 import { imageOf } from "../view/pixels.js";
-import { state, trainingUrl } from "../app/state.js";
+import { modelLabel, ownName, state, trainingUrl } from "../app/state.js";
 import { smaller } from "./training-set.js";
 
 /** A name of a data set that can be in a command: cards come from strangers, and a visitor may run the command. */
@@ -17,6 +17,9 @@ const SQUARE = 2;
 /** The most steps of the ideal denoiser, and how many of them are shown. */
 const STEPS = 40;
 const SHOWN = 6;
+
+/** Whether the model is one of the page's own, whose networks are known to be small for their training images. */
+const PAGES = ownName === null && modelLabel !== undefined;
 
 /** Whether the model's images can be halved in both directions. @param {import("../types.js").ImageShape} shape */
 export const canCompare = ({ width, height }) => width % SQUARE === 0 && height % SQUARE === 0;
@@ -164,7 +167,7 @@ export class Copies {
       ),
       element(
         "p",
-        `Above, from the same noise: the guesses of the ideal denoiser, which knows nothing but the training images. Each guess is a mean of the training images that could lie under the noise, and the caption says of how many. As σ falls, one image is left, and the last guess is ${end.toFixed(2)} away from it: a copy. The network learns the same task but cannot remember ${all} images, so it has to generalize: its score points to images that lie between and beyond them.`,
+        `Above, from the same noise: the guesses of the ideal denoiser, which knows nothing but the training images. Each guess is a mean of the training images that could lie under the noise, and the caption says of how many. As σ falls, one image is left, and the last guess is ${end.toFixed(2)} away from it: a copy. The network learns the same task${PAGES ? ` but cannot remember ${all} images, so it has` : `. Where it is too small to remember ${all} images, it has`} to generalize: its score points to images that lie between and beyond them.`,
       ),
       element(
         "p",
@@ -183,9 +186,13 @@ function answer() {
   const repository = meta?.getAttribute("content")?.replace(/\/+$/, "");
   const answer = element(
     "p",
-    `An ideal denoiser would: it leads every chain to one of the ${all}. The network is too small to remember them. It has only learned a smoothed version of their score, which leads to images between and beyond them.`,
+    `An ideal denoiser would: it leads every chain to one of the ${all}. ${
+      PAGES
+        ? "The network is too small to remember them. It has only learned a smoothed version of their score, which leads to images between and beyond them."
+        : "A network that is small for its training images cannot remember them; one trained on few may. Compare:"
+    }`,
   );
-  if (repository?.startsWith("https://"))
+  if (PAGES && repository?.startsWith("https://"))
     answer.append(
       " How far from the training images its images are was ",
       element("a", "measured", { href: `${repository}/tree/HEAD/docs/quality.md` }),

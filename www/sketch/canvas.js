@@ -54,10 +54,12 @@ export class SketchCanvas {
     $("keep").querySelector("[value=gray]").disabled = this.#gray;
     $("palette").addEventListener("change", () => this.#hint());
     $("sketch-invert").hidden = !this.#gray;
-    $("sketch-invert").addEventListener("click", () => {
-      this.#sheet.put(inverted(this.#sheet.image.data));
-      this.#changed();
-    });
+    $("sketch-invert").addEventListener("click", () =>
+      this.#inTurn(async () => {
+        this.#sheet.put(inverted(this.#sheet.image.data));
+        this.#changed();
+      }),
+    );
     $("keep").addEventListener("change", () => {
       this.#hint();
       this.#observer.onPaint();

@@ -26,7 +26,7 @@ const SCORE = {
   symbol: "σ s(x̃, σ)",
   legend:
     "the way in which the score changes each pixel to make the image more probable. All the way, it leads to the guess.",
-  end: "No noise is left, so there is no score to follow. Drag back to see it.",
+  end: "The run is over, so no score is followed any more. Drag back to see it.",
 };
 /** The same for the sampler “consistency”: the guess of weights that are tuned for it does not belong to a score. */
 const WAY = {

@@ -37,6 +37,13 @@ export function markModel() {
   for (const [choice, address] of models) {
     if (address !== modelUrl) continue;
     choice.setAttribute("aria-current", "page");
+    // Where the models are in a row that scrolls, it comes to the middle. Nothing else may scroll.
+    const nav = $("models");
+    if (nav.scrollWidth > nav.clientWidth)
+      nav.scrollLeft +=
+        choice.getBoundingClientRect().left -
+        nav.getBoundingClientRect().left -
+        (nav.clientWidth - choice.clientWidth) / 2;
     const thumbnail = choice.querySelector("img");
     if (thumbnail) $("load-image").src = thumbnail.src;
   }
@@ -184,11 +191,16 @@ export function gauge(what) {
     parts[what] = bytes;
     const [[a, ofA], [b, ofB]] = [parts.module, parts.model];
     const bar = $("load");
+    // The tests read how much of the model has come.
     bar.dataset.model = b;
     if (ofB) {
       bar.max = ofA + ofB;
-      bar.value = a + b;
+      // A length that is not known counts for nothing, and neither does what has come of it.
+      bar.value = (ofA && a) + b;
       $("load-text").textContent = `Fetching the network, ${megabytes(ofA + ofB)} MB`;
-    } else bar.removeAttribute("value");
+    } else {
+      bar.removeAttribute("value");
+      if (b) $("load-text").textContent = `Fetching the network, ${megabytes(b)} MB so far`;
+    }
   };
 }

@@ -58,16 +58,16 @@ pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
     // The cheap ones first, so that there is soon something to see.
     for &nfe in &arguments.nfe {
         for &sampler in &samplers {
-            for &variant in Trial::of(sampler) {
-                if variant.short && has_levels {
+            for &trial in Trial::of(sampler) {
+                if trial.short && has_levels {
                     continue;
                 }
-                let Some(settings) = preset(sampler, variant, nfe, recommended) else { continue };
+                let Some(settings) = preset(sampler, trial, nfe, recommended) else { continue };
                 let table = session.model.card.step_table(&settings, None)?;
                 let nfe = table.nfe();
                 let [images] = session.draw(&engine, &table, [nfe])?;
                 let measured = reference.measure(&images, None)?;
-                let name = variant.name(sampler);
+                let name = trial.name(sampler);
                 println!(
                     "{name:<22}{nfe:>6}{:>17}{:>9.1}{:>11.3}{:>8.3}",
                     distance(&measured),

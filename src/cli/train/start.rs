@@ -215,10 +215,11 @@ fn warn_of_other_images(run: &Options, found: &Fingerprint) {
             "warning: these are not the images that the run began with; see --data, --size, \
              --grayscale and --background"
         );
-    } else if run.architecture.classes() > 0 && !then.same_labels(found) {
+    }
+    if run.architecture.classes() > 0 && !then.same_labels(found) {
         eprintln!(
             "warning: the images have other labels than when the run began, so the model's classes \
-             will be mixed; see --data"
+             will be mixed; see --data, or begin anew with --init-from, which goes by the names of classes"
         );
     }
 }

@@ -88,6 +88,17 @@
   const moved = `${other.state} ${other.frame !== null}`;
   other.setAttribute("aria-label", "Digits");
   const { ariaLabel } = other.shadowRoot.querySelector("canvas");
+  // What happens to it on the way counts, too.
+  other.remove();
+  other.seed = 7;
+  plain.after(other);
+  await told(other, "finish");
+  const onTheWay = [await finished(other)];
+  other.remove();
+  other.play();
+  plain.after(other);
+  await told(other, "finish");
+  onTheWay.push(await finished(other));
 
   // It may be told to play before it is in the page, or to play by itself when it is there.
   const played = document.createElement("ncsn-sampler");
@@ -173,6 +184,7 @@
     seeds,
     moved,
     ariaLabel,
+    onTheWay,
     missing,
     paused,
     reflected,

@@ -77,6 +77,7 @@ const BUNDLED: [(&str, &str); 4] = [
     (
         "use.ts",
         "import { type Frame, NcsnError, loadModel } from 'ncsn';\nimport 'ncsn/element';\n\
+         import wasm from 'ncsn/ncsn_bg.wasm';\n\
          const model = await loadModel('a.safetensors');\n\
          for await (const frame of model.sample({ seed: 1n, class: ['a', 1] })) {\n\
            const blob: Blob = await (frame satisfies Frame).toBlob();\n\
@@ -85,7 +86,7 @@ const BUNDLED: [(&str, &str); 4] = [
          }\n\
          // @ts-expect-error\n\
          model.sample({ sampler: 'none' });\n\
-         await loadModel(new Blob(), { wasm: 'ncsn_bg.wasm' });\n\
+         await loadModel(new Blob(), { wasm: wasm satisfies string });\n\
          const element = document.createElement('ncsn-sampler');\n\
          element.addEventListener('error', ({ detail }) => \
            detail instanceof NcsnError && detail.code === 'network');\n\
@@ -393,6 +394,9 @@ async fn elements_share_a_device_and_stop_when_they_are_removed() -> Result<()> 
         let seeds = &answer["seeds"];
         ensure!(seeds[0] == seeds[1], "the same seed gives other images");
         ensure!(seeds[1] != seeds[2], "another seed gives the same images");
+        let on_the_way = &answer["onTheWay"];
+        ensure!(seeds[2] != on_the_way[0], "a seed that is set while it is moved is lost");
+        ensure!(on_the_way[0] == on_the_way[1], "played while it is moved, it forgets the seed");
         ensure!(answer["narrow"] == true, "its images are wider than it");
         Ok(())
     })

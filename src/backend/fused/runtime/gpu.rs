@@ -240,11 +240,13 @@ impl Gpu {
         .await;
         let mut fault = None;
         for error in errors {
-            // A lack of memory is the cause of other errors.
-            if let Some(error) = error.await
-                && !matches!(fault, Some(FusedError::OutOfMemory))
-            {
-                fault = Some(device_error(error));
+            // The first error causes those after it, and a lack of memory all others.
+            match error.await.map(device_error) {
+                Some(FusedError::OutOfMemory) => fault = Some(FusedError::OutOfMemory),
+                Some(error) => {
+                    fault.get_or_insert(error);
+                }
+                None => {}
             }
         }
         fault.map_or(result, |fault| Err(fault.into()))

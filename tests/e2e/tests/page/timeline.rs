@@ -432,7 +432,7 @@ async fn an_enlarged_image_is_in_sight_on_a_low_screen() -> Result<()> {
             page.wait_until(&format!("{part} is in sight"), async || page.in_sight(part).await)
                 .await?;
         }
-        let says = async || Ok(page.text(".enlarged-end").await?.contains("No noise is left"));
+        let says = async || Ok(page.text(".enlarged-end").await?.contains("The run is over"));
         page.wait_until("the third view says why it is empty", says).await
     })
     .await
