@@ -1,5 +1,6 @@
 // @ts-check
 /** An element's attributes as options. */
+import { absolute } from "./address.js";
 import { classNumber } from "./classes.js";
 
 /** @typedef {import("./types.js").Card} Card */
@@ -28,7 +29,7 @@ export function setEarlyProperties(element) {
 export function addressOf(element) {
   const address = element.getAttribute("model") ?? "";
   try {
-    return new URL(address, document.baseURI).href;
+    return absolute(address);
   } catch {
     return address;
   }

@@ -30,7 +30,7 @@ struct Derived {
 /// What [`Settings::for_sampler`] leaves at no default. (`Settings` itself, of which the noise schedule
 /// is a flattened part, would add to the page.)
 #[derive(Serialize)]
-struct Suited {
+struct SettingsToBegin {
     sampler: &'static str,
     sigma_max: f32,
     sigma_min: f32,
@@ -112,7 +112,15 @@ impl Model {
         let NoiseSchedule { sigma_max, sigma_min, levels } = settings.schedule;
         let Settings { steps_each, step_lr, denoise, .. } = settings;
         let sampler = found.name();
-        to_js(&Suited { sampler, sigma_max, sigma_min, levels, steps_each, step_lr, denoise })
+        to_js(&SettingsToBegin {
+            sampler,
+            sigma_max,
+            sigma_min,
+            levels,
+            steps_each,
+            step_lr,
+            denoise,
+        })
     }
 
     /// σ of every step of these settings, or of those from an init image with a `strength`.

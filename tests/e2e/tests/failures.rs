@@ -12,6 +12,7 @@ use common::{
 };
 use e2e::{
     browser::{Adapter, Browser, with_browser, with_browser_on},
+    image::Image,
     page::{Page, State},
     server::{HUGE, Quirks, Server, scripts},
 };
@@ -160,6 +161,17 @@ async fn a_kernel_that_the_browser_refuses_leaves_the_choice_of_another_engine()
     fails(Server::start(dist())?, "?engine=fused", script, "engine").await
 }
 
+/// Runs a page that shows `noise`, and checks that its GPU makes images.
+async fn makes_images_on_the_gpu(page: &Page<'_>, noise: Image) -> Result<()> {
+    page.click("#start").await?;
+    page.wait_for(State::Finished).await?;
+    let grid = page.grid().await?;
+    ensure!(!grid.is_blank() && grid != noise, "there are no images");
+    let adapter = page.text("#adapter").await?;
+    ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
+    Ok(())
+}
+
 /// A driver may refuse what the browser has accepted, which is an error of a kind that wgpu does not know. While the page
 /// tests a GPU, the simplest kernels take the place of those that are refused.
 #[tokio::test]
@@ -175,13 +187,7 @@ async fn kernels_that_the_driver_refuses_are_replaced_by_others() -> Result<()> 
         let (page, noise) = ready(browser, TINY_GPU).await?;
         let refused = browser.client.execute("return window.refused", vec![]).await?;
         ensure!(refused == true, "no kernel was tested");
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await?;
-        let grid = page.grid().await?;
-        ensure!(!grid.is_blank() && grid != noise, "there are no images");
-        let adapter = page.text("#adapter").await?;
-        ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
-        Ok(())
+        makes_images_on_the_gpu(&page, noise).await
     })
     .await
 }
@@ -306,17 +312,11 @@ async fn a_device_that_the_browser_destroys_is_lost() -> Result<()> {
 /// Where what a GPU draws does not reach the screen, the page paints its pixels.
 #[tokio::test]
 async fn without_a_canvas_for_the_gpu_its_pixels_are_painted() -> Result<()> {
-    let anneals = async |browser: &Browser| -> Result<()> {
+    let runs = async |browser: &Browser| -> Result<()> {
         let (page, noise) = ready(browser, TINY_GPU).await?;
-        page.click("#start").await?;
-        page.wait_for(State::Finished).await?;
-        let grid = page.grid().await?;
-        ensure!(!grid.is_blank() && grid != noise, "there are no images");
-        let adapter = page.text("#adapter").await?;
-        ensure!(!adapter.contains("CPU"), "it did not use the GPU, but {adapter}");
-        Ok(())
+        makes_images_on_the_gpu(&page, noise).await
     };
-    with_browser_on(Adapter::WithoutCanvas, anneals).await?;
+    with_browser_on(Adapter::WithoutCanvas, runs).await?;
     // Frames get lost in this one, at first or only after some time.
     with_browser(async |browser| {
         let script = "const { configure, getCurrentTexture } = GPUCanvasContext.prototype; \
