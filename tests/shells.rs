@@ -505,6 +505,24 @@ fn samples_are_drawn_without_a_word_about_displays() {
     assert!(!errors.contains("XDG_RUNTIME_DIR"), "{errors}");
 }
 
+/// Bash itself completes a command, a flag, and a flag's value.
+#[test]
+fn shells_complete_commands_and_flags() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let complete = r#"eval "$1"; shift; COMP_WORDS=(ncsn "$@"); COMP_CWORD=$#
+        _ncsn ncsn "${!#}" "${@:$#-1:1}"; echo "${COMPREPLY[@]}""#;
+    let script = succeed(&mut ncsn(folder.path(), &["completions", "bash"]));
+    for (typed, completed) in [
+        (&["samp"][..], "sample"),
+        (&["sample", "--guidance-i"], "--guidance-interval"),
+        (&["sample", "--sampler", "exact"], "exact-langevin"),
+    ] {
+        let mut bash = Command::new("bash");
+        let said = succeed(bash.args(["-c", complete, "bash", &script]).args(typed));
+        assert_eq!(said.trim(), completed);
+    }
+}
+
 #[test]
 fn one_of_a_kind_is_not_plural() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -23,6 +23,7 @@ mod class_guidance;
 mod classes;
 mod classifiers;
 mod command_line;
+mod completions;
 mod conditioning;
 mod data_set;
 mod device;

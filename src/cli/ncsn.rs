@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{
-    card, command_line, eval, export, import, info, likelihood, mean, plan, sample, thumbnails,
-    toy, train,
+    card, command_line, completions, eval, export, import, info, likelihood, mean, plan, sample,
+    thumbnails, toy, train,
 };
 
 /// Score-based generative models: planning, training, sampling and measuring.
@@ -31,6 +31,7 @@ enum Command {
     Thumbnails(thumbnails::Thumbnails),
     Card(card::Card),
     Info(info::Info),
+    Completions(completions::Completions),
 }
 
 /// The program's entry point. The exit code is that of the signal by which a training run was
@@ -56,6 +57,7 @@ pub fn main() -> anyhow::Result<ExitCode> {
         Command::Thumbnails(arguments) => thumbnails::run(&arguments),
         Command::Card(arguments) => card::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
+        Command::Completions(arguments) => completions::run::<Arguments>(&arguments),
     }?;
     Ok(ExitCode::SUCCESS)
 }
