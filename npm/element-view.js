@@ -1,5 +1,6 @@
 // @ts-check
 /** What an element shows: images that fill the space, and below them the controls. */
+import { onPixelRatio } from "../www/dom/pixel-ratio.js";
 import { arrange, sizeOf } from "../www/view/arrange.js";
 
 /** @typedef {import("./frame.js").Frame} Frame */
@@ -29,6 +30,8 @@ export class ElementView {
   /** The main button. */ button;
   /** @type {Frame | null} */ #shown = null;
   #resized;
+  /** Ends when the size of a device pixel is not followed any more. */
+  #following = new AbortController();
 
   /** @param {ShadowRoot} root */
   constructor(root) {
@@ -55,10 +58,14 @@ export class ElementView {
     this.#resized = new ResizeObserver(() => this.#fit());
   }
 
-  /** Follows the size of the element from now on, or no longer. @param {boolean} on */
+  /** Follows the size of the element, in device pixels, from now on, or no longer. @param {boolean} on */
   follow(on) {
-    if (on) this.#resized.observe(this.#frame);
-    else this.#resized.disconnect();
+    this.#following.abort();
+    this.#following = new AbortController();
+    if (on) {
+      this.#resized.observe(this.#frame);
+      onPixelRatio(() => this.#fit(), this.#following.signal);
+    } else this.#resized.disconnect();
   }
 
   /** @param {Frame} frame @param {string} label what the images are, for those who do not see them */

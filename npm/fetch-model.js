@@ -1,5 +1,6 @@
 // @ts-check
 /** Gets a model file, by address, from a hub, or as it is. */
+import { unlessSilent } from "../www/engine/within.js";
 import { hubFile, isOnHub } from "../www/model/hub.js";
 import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "../www/model/read-bytes.js";
 import { goingOn } from "../www/model/resume.js";
@@ -33,8 +34,13 @@ export function sourceOf(source, { signal, onProgress = () => {}, hub }) {
   const file = typeof address === "string" && isOnHub(address) ? onHub(address, hub) : null;
   const url = file?.url ?? urlOf(address);
   /** @type {(headers?: Record<string, string>) => Promise<Response>} */
-  const ask = async (headers) =>
-    (response = await (file ? file.ask(signal, headers) : fetch(url, { signal, headers })));
+  const ask = async (headers) => {
+    // A server that does not even answer is not asked again, or whoever waits would do so for many minutes.
+    if (silence) throw silence;
+    const answer = file ? file.ask(signal, headers) : fetch(url, { signal, headers });
+    return (response = await unlessSilent(answer, (error) => (silence = error)));
+  };
+  /** @type {Error | undefined} */ let silence;
   /** @type {Response} */ let response;
   /** @type {Uint8Array<ArrayBuffer>} */ let bytes;
   return {
@@ -42,7 +48,14 @@ export function sourceOf(source, { signal, onProgress = () => {}, hub }) {
     async read(onHead) {
       try {
         const goOn = goingOn(ask, await ask(), signal);
-        return (bytes = await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn));
+        return (bytes = await readBytes(
+          response,
+          MAX_MODEL_BYTES,
+          onProgress,
+          onHead,
+          goOn,
+          unlessSilent,
+        ));
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof SizeError) throw tooLarge(url, error.bytes);

@@ -1,5 +1,6 @@
 // @ts-check
 /** Fetches and starts the wasm module, once. */
+import { unlessSilent } from "../www/engine/within.js";
 import { absolute } from "./address.js";
 import { NcsnError, crashed, messageOf, unsupported } from "./errors.js";
 
@@ -61,8 +62,8 @@ async function start(address) {
   if (!globalThis.WebAssembly) throw await unsupported("noWebAssembly");
   const url = whereIs(address);
   try {
-    const module = await import("./ncsn.js");
-    await module.default({ module_or_path: url });
+    const module = await unlessSilent(import("./ncsn.js"));
+    await module.default({ module_or_path: await fetchFile(url) });
     place = withStacks(() => placeOf(module));
     addEventListener("ncsn-panic", (/** @type {any} */ event) => stop(String(event.detail)));
     addEventListener("error", ({ error }) => {
@@ -80,6 +81,22 @@ async function start(address) {
       error,
     );
   }
+}
+
+/** The module's file, of which each piece must come in time. @param {string} url */
+async function fetchFile(url) {
+  const answer = await unlessSilent(fetch(url));
+  const reader = answer.body?.getReader();
+  const body =
+    reader &&
+    new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await unlessSilent(reader.read());
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+    });
+  return new Response(body, answer);
 }
 
 /** The address of the module's file. @param {string | URL} [given] */

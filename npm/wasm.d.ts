@@ -1,6 +1,6 @@
 /** What the package uses of the script that wasm-bindgen writes. */
 declare module "*/ncsn.js" {
-  export default function start(from: { module_or_path: string }): Promise<unknown>;
+  export default function start(from: { module_or_path: Response }): Promise<unknown>;
 
   export class Model {
     constructor(bytes: Uint8Array);

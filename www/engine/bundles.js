@@ -1,75 +1,82 @@
 // @ts-check
-/** Fetches the engines that are not part of the page. The page fetches this when it needs one of them. */
-import { Failure, download, notImported } from "../failures/failures.js";
-import { SILENCE_MS, within } from "./within.js";
+/** Fetches the engines and the trainer that are not part of the page. The page fetches this when it needs one of them. */
+import { Failure, download } from "../failures/failures.js";
+import { importScript } from "./wasm-module.js";
+import { unlessSilent } from "./within.js";
 
-/** @typedef {import("./engine.js").WasmModule} WasmModule */
+/** The bundles, with their names for people. */
+const NAMES = {
+  cpu: "engine “CPU”",
+  reference: "engine “Burn (reference)”",
+  training: "trainer",
+};
 
-/** The bundles that were started, or are being started, by their addresses. @type {Map<string, Promise<WasmModule>>} */
+/** @typedef {keyof typeof NAMES} Bundle */
+
+/** The bundles that were started, or are being started. @type {Map<Bundle, Promise<any>>} */
 const started = new Map();
 
 /**
  * Fetches a bundle and starts its wasm module. A second call returns the same one, unless the first has failed.
- * @param {URL} url of its script @param {string} name of its engine, for people
- * @returns {Promise<WasmModule>}
+ * @param {Bundle} bundle
+ * @returns {Promise<any>} its exports
+ * @throws {Failure} if it does not arrive
  */
-export function load({ href }, name) {
-  const before = started.get(href);
+export function load(bundle) {
+  const before = started.get(bundle);
   if (before) return before;
-  const loading = start(new URL(href), name);
-  started.set(href, loading);
-  loading.catch(() => started.delete(href));
+  const loading = start(bundle);
+  started.set(bundle, loading);
+  loading.catch(() => started.delete(bundle));
   return loading;
 }
 
-/** @param {URL} url @param {string} name @returns {Promise<WasmModule>} */
-function start(url, name) {
-  const script = import(url.href).catch(async (error) => {
-    throw missing(name, await notImported(url.href, error, "engine"));
-  });
-  return within(script, SILENCE_MS, () => silent(url)).then(async (module) => {
-    await module.default({ module_or_path: await compile(url, name) });
-    return module;
-  });
+/** @param {Bundle} bundle @param {string} file */
+const addressOf = (bundle, file) => new URL(`../engines/${bundle}/${file}`, import.meta.url).href;
+
+/** @param {Bundle} bundle */
+async function start(bundle) {
+  const module = await importScript(addressOf(bundle, "ncsn.js"), NAMES[bundle]).catch(
+    (failure) => {
+      throw missing(bundle, failure);
+    },
+  );
+  await module.default({ module_or_path: await compile(bundle) });
+  return module;
 }
 
 /**
  * Fetches the WebAssembly of a bundle and compiles it, which may take long: only the server has to answer in time.
- * @param {URL} bundle the address of its script @param {string} name of its engine, for people
+ * @param {Bundle} bundle
  * @returns {Promise<WebAssembly.Module>}
+ * @throws {Failure} if it does not arrive
  */
-export async function compile(bundle, name) {
-  const url = new URL("./ncsn_bg.wasm", bundle);
-  const late = () => silent(url);
+export async function compile(bundle) {
+  const url = addressOf(bundle, "ncsn_bg.wasm");
   /** @type {Uint8Array<ArrayBuffer>[]} */
   const pieces = [];
   try {
-    const response = await within(fetch(url), SILENCE_MS, late);
-    const { ok, status, statusText, body } = response;
+    const { ok, status, statusText, body } = await unlessSilent(fetch(url));
     if (!ok || !body)
-      throw missing(name, download("WebAssembly module", url.href, status, statusText));
+      throw missing(bundle, download("WebAssembly module", url, status, statusText));
     const reader = body.getReader();
     for (;;) {
-      const { done, value } = await within(reader.read(), SILENCE_MS, late);
+      const { done, value } = await unlessSilent(reader.read());
       if (done) break;
       pieces.push(value);
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw download("WebAssembly module", url.href, 0, String(error));
+    throw download("WebAssembly module", url, 0, String(error));
   }
   // Not compiled while it comes: hosts may send a wrong media type, which browsers then refuse.
   return WebAssembly.compile(await new Blob(pieces).arrayBuffer());
 }
 
-/** A server that sends nothing any more. @param {URL} url */
-const silent = ({ href }) =>
-  download("WebAssembly module", href, 0, `Nothing came for ${SILENCE_MS / 1000} seconds.`);
-
-/** Adds what to do about an engine that is not there. @param {string} name @param {Failure} failure */
-function missing(name, failure) {
+/** Adds what to do about a bundle that is not there. @param {Bundle} bundle @param {Failure} failure */
+function missing(bundle, failure) {
   failure.advice = [
-    `The engine “${name}” is a file of its own. If this page does not have it, \`cargo xtask build\` makes it.`,
+    `The ${NAMES[bundle]} is a file of its own. If this page does not have it, “cargo xtask build” makes it.`,
     ...failure.advice,
   ];
   return failure;

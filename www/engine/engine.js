@@ -76,18 +76,14 @@ import { observeDevices, whyNoDevice, withItsDevice } from "./gpu.js";
 
 /** An engine of the wasm module, and the GPUDevice that it uses. @typedef {{ engine: WasmEngine, device: any }} OnDevice */
 
-/** The engines, with their names for people. */
-const NAMES = /** @type {const} */ ({
-  fused: "fused WGSL kernels",
-  cpu: "CPU",
-  reference: "Burn (reference)",
-});
+/** @type {readonly (string | null)[]} */
+const ENGINES = ["fused", "cpu", "reference"];
 
 /** To be called before engines are created, by programs that use them without the page. */
 export const observe = observeDevices;
 
 /** @param {string | null} name @returns {name is EngineName} */
-export const isEngine = (name) => name !== null && Object.hasOwn(NAMES, name);
+export const isEngine = (name) => ENGINES.includes(name);
 
 /** How many milliseconds to wait for the answer whether there is an engine. */
 const ANSWER_MS = 1500;
@@ -152,7 +148,8 @@ export async function createEngine(
       );
     case "reference": {
       const { load } = await bundles();
-      const own = await load(bundle(name), NAMES[name]);
+      /** @type {WasmModule} */
+      const own = await load(name);
       const model = new own.Model(bytes);
       try {
         const { made: engine, device } = await withItsDevice(() => own.Engine.create(name, model));
@@ -163,7 +160,7 @@ export async function createEngine(
     }
     case "cpu": {
       const [module, { startWorkers }] = await Promise.all([
-        bundles().then(({ compile }) => compile(bundle(name), NAMES[name])),
+        bundles().then(({ compile }) => compile(name)),
         import("./workers.js").catch(notArrived("./workers.js")),
       ]);
       return startWorkers({
@@ -238,15 +235,15 @@ function onPage(name, { engine, device }, { wasmModule, model, bytes }, adapter,
       usable.weights = bytes;
     },
     start(settings, seed, chains, drawing, strength, options, first = 0) {
-      const chain = engine.start(settings, seed, first, chains, drawing, strength, options);
+      const started = engine.start(settings, seed, first, chains, drawing, strength, options);
       return {
-        progress: () => chain.progress(),
-        advance: (steps) => finished(chain.advance(steps)),
-        pixels: (view) => finished(chain.pixels(view)),
-        values: (view) => finished(chain.values(view)),
-        verify: () => finished(chain.verify()),
-        render: draws ? (view, columns, gap) => chain.render?.(view, columns, gap) : undefined,
-        free: () => chain.free(),
+        progress: () => started.progress(),
+        advance: (steps) => finished(started.advance(steps)),
+        pixels: (view) => finished(started.pixels(view)),
+        values: (view) => finished(started.values(view)),
+        verify: () => finished(started.verify()),
+        render: draws ? (view, columns, gap) => started.render?.(view, columns, gap) : undefined,
+        free: () => started.free(),
       };
     },
     tune: tunes ? (chains) => finished(engine.tune?.(chains) ?? Promise.resolve("")) : undefined,

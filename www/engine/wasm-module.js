@@ -5,6 +5,7 @@
  * when they are wanted.
  */
 import { Failure, download, unsupported, notImported } from "../failures/failures.js";
+import { unlessSilent } from "./within.js";
 
 /** @typedef {import("./engine.js").WasmModule} WasmModule */
 
@@ -21,9 +22,7 @@ const preload = (/** @type {"script" | "wasm"} */ part) =>
 export async function loadWasmModule(onProgress) {
   const [script, { href: wasm, dataset }] = [preload("script").href, preload("wasm")];
   const [module, answer] = await Promise.all([
-    import(script).catch(async (error) => {
-      throw await notImported(script, error);
-    }),
+    importScript(script),
     fetchCounting(wasm, Number(dataset.bytes ?? 0), onProgress),
   ]);
   try {
@@ -39,6 +38,23 @@ export async function loadWasmModule(onProgress) {
   return module;
 }
 
+/**
+ * Imports the script of a wasm module.
+ * @param {string} url @param {string} [what] as for `download` @returns {Promise<any>}
+ * @throws {Failure}
+ */
+export const importScript = (url, what) =>
+  unlessSilent(
+    import(url).catch(async (error) => {
+      throw await notImported(url, error, what);
+    }),
+  ).catch(notArrived(url));
+
+/** @param {string} url @returns {(error: unknown) => never} */
+const notArrived = (url) => (error) => {
+  throw error instanceof Failure ? error : download("WebAssembly module", url, 0, String(error));
+};
+
 /** Whether the stack of an error leads into the wasm module. @param {string} stack */
 export const isInWasmModule = (stack) =>
   ["script", "wasm"].some((/** @type {any} */ part) => stack.includes(preload(part).href));
@@ -49,13 +65,7 @@ export const isInWasmModule = (stack) =>
  * @param {(loaded: number, total: number) => void} onProgress
  */
 async function fetchCounting(url, size, onProgress) {
-  /** @type {Response} */
-  let answer;
-  try {
-    answer = await fetch(url);
-  } catch (error) {
-    throw download("WebAssembly module", url, 0, String(error));
-  }
+  const answer = await unlessSilent(fetch(url)).catch(notArrived(url));
   if (!answer.ok || !answer.body)
     throw download("WebAssembly module", url, answer.status, answer.statusText);
   // If the server compresses, the length counts compressed bytes.
@@ -70,7 +80,7 @@ async function fetchCounting(url, size, onProgress) {
   const body = new ReadableStream({
     async pull(controller) {
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await unlessSilent(reader.read());
         if (done) {
           onProgress(loaded, loaded);
           return controller.close();

@@ -8,7 +8,7 @@
 export const GPU_ANSWER_MS = 8000;
 
 /** How many milliseconds may pass without any data before a download counts as broken off. */
-export const SILENCE_MS = 60_000;
+const SILENCE_MS = 60_000;
 
 /**
  * The answer, or a rejection if it takes too long.
@@ -26,3 +26,14 @@ export function within(answer, milliseconds, late) {
       .finally(() => clearTimeout(timer));
   });
 }
+
+/**
+ * Limits a wait for a server. A connection that is only slow never gets there, since it brings something now and then.
+ * @template T @param {Promise<T>} answer @param {(error: Error) => void} [onSilence]
+ */
+export const unlessSilent = (answer, onSilence) =>
+  within(answer, SILENCE_MS, () => {
+    const error = new Error(`nothing came for ${SILENCE_MS / 1000} seconds`);
+    onSilence?.(error);
+    return error;
+  });

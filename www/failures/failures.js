@@ -7,7 +7,7 @@
  * numbers are in `index.html`, those for what a browser lacks in `failures/unsupported.js`.
  */
 
-import { megabytes } from "../dom/format.js";
+import { fileSize } from "../dom/format.js";
 import { FAULTS } from "../engine/faults.js";
 
 /** The most characters of an address in a sentence. */
@@ -41,7 +41,7 @@ export class Failure extends Error {
 }
 
 /**
- * Something that a browser or a GPU lacks; its message is only fetched when it is needed.
+ * Something that a browser, a GPU or a link lacks; its message is only fetched when it is needed.
  * @param {keyof typeof import("./unsupported.js")} what
  * @param {unknown[]} details
  * @returns {Promise<Failure>}
@@ -85,25 +85,17 @@ export const deviceLost = (reason, message) =>
     technical: `GPUDevice.lost: ${reason || "unknown"}\n${message}`,
   });
 
-/** @param {import("../engine/engine.js").EngineName} engine @param {string} message */
+/** @param {import("../types.js").EngineName} engine @param {string} message */
 export const refused = (engine, message) =>
   new Failure("engine", { ...words(engine === "cpu" ? "cpu" : "engine"), ...parts(message) });
 
-/** Images that cannot be right, though the engine reports no error. @param {import("../engine/engine.js").Fault} fault */
+/** Images that cannot be right, though the engine reports no error. @param {import("../types.js").Fault} fault */
 export const wrongImages = (fault) =>
   new Failure("wrong", { ...words("wrong"), text: FAULTS[fault] });
 
 /** An address as a part of a sentence: links may have long ones. @param {string} url */
-const short = (url) => (url.length > LONGEST_ADDRESS ? `${url.slice(0, LONGEST_ADDRESS)}…` : url);
-
-/** An address that leads to no server. @param {string} url */
-export const noAddress = (url) =>
-  new Failure("download", {
-    title: "This link names no model",
-    text: `${short(url)} is not the address of a file on a server.`,
-    advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
-    ofModel: true,
-  });
+export const short = (url) =>
+  url.length > LONGEST_ADDRESS ? `${url.slice(0, LONGEST_ADDRESS)}…` : url;
 
 /**
  * @param {string} what "model", "WebAssembly module" or another part of the page
@@ -163,7 +155,7 @@ export const largeModel = (url, bytes, exact, most) =>
   new Failure("model", {
     ...words("large"),
     technical: url,
-    text: `It has ${exact ? "" : "more than "}${megabytes(bytes)} MB, and the page takes up to ${megabytes(most)} MB.`,
+    text: `It has ${exact ? "" : "more than "}${fileSize(bytes)}, and the page takes up to ${fileSize(most)}.`,
   });
 
 /** @param {string} technical */

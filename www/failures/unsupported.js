@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Messages for what a browser or a GPU may lack.
+ * Messages for what a browser, a GPU or a link may lack.
  *
  * The page fetches this module when something is missing.
  * Where the CPU engine is a way out, `failures/fatal-error.js` says so.
@@ -97,4 +97,13 @@ export const limitTooLow = (limit, has, needs, adapter) => ({
     "If there are two GPUs in this machine, let the browser use the stronger one.",
   ],
   technical: `Adapter: ${adapter}`,
+});
+
+/** An address that leads to no server. @param {string} url */
+export const noAddress = (url) => ({
+  kind: "download",
+  title: "This link names no model",
+  text: `${url} is not the address of a file on a server.`,
+  advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
+  ofModel: true,
 });

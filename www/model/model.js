@@ -1,22 +1,11 @@
 // @ts-check
 /** Fetches a model file, reporting progress in bytes. */
-import { Failure, download, largeModel, noAddress } from "../failures/failures.js";
+import { Failure, download, largeModel, short, unsupported } from "../failures/failures.js";
 import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "./read-bytes.js";
-import { SILENCE_MS, within } from "../engine/within.js";
+import { unlessSilent } from "../engine/within.js";
 import { goingOn } from "./resume.js";
 
 export { MAX_MODEL_BYTES };
-
-/**
- * Limits a wait for the server. A connection that is only slow never gets there, since it brings something now and then.
- * @template T @param {Promise<T>} answer @param {(error: Error) => void} [onSilence]
- */
-const inTime = (answer, onSilence) =>
-  within(answer, SILENCE_MS, () => {
-    const error = new Error(`nothing came for ${SILENCE_MS / 1000} seconds`);
-    onSilence?.(error);
-    return error;
-  });
 
 /**
  * @param {string} url absolute
@@ -35,11 +24,12 @@ export async function fetchModel(url, onProgress, signal, onHead, ask) {
   signal.addEventListener("abort", end);
   const byAddress = async (/** @type {Record<string, string> | undefined} */ headers) => {
     // A link must not contain the file itself, as a `data:` address does: only a server's files are loaded.
-    if (/^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(url)) throw noAddress(url);
+    if (/^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(url))
+      throw await unsupported("noAddress", short(url));
     return fetch(url, { signal: stop.signal, headers });
   };
   const askInTime = (/** @type {Record<string, string> | undefined} */ headers) =>
-    inTime((ask ?? byAddress)(headers), (error) => stop.abort(error));
+    unlessSilent((ask ?? byAddress)(headers), (error) => stop.abort(error));
   /** @type {Response} */
   let response;
   try {
@@ -50,7 +40,7 @@ export async function fetchModel(url, onProgress, signal, onHead, ask) {
   }
   try {
     const goOn = goingOn(askInTime, response, stop.signal);
-    return await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn, inTime);
+    return await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn, unlessSilent);
   } catch (error) {
     if (error instanceof SizeError)
       throw largeModel(url, error.bytes, error.exact, MAX_MODEL_BYTES);

@@ -1,8 +1,6 @@
 // @ts-check
 /** The wasm module that trains: a bundle of its own, which the page fetches when a run begins. */
-import { notImported } from "../failures/failures.js";
-
-const BUNDLE = new URL("../engines/training/ncsn.js", import.meta.url).href;
+import { load } from "../engine/bundles.js";
 
 /**
  * @typedef {object} Trainer the class of the bundle `engines/training`
@@ -21,28 +19,7 @@ const BUNDLE = new URL("../engines/training/ncsn.js", import.meta.url).href;
  * @property {(plan: import("../types.js").TrainingPlan, images: Uint8Array, model?: Uint8Array, compile?: import("../types.js").CompileTexts) => Promise<Trainer>} create
  */
 
-/** @type {Promise<TrainerClass> | undefined} */
-let fetched;
-
 /** @returns {Promise<TrainerClass>} @throws {import("../failures/failures.js").Failure} if it does not arrive */
-export function fetchTrainer() {
-  fetched ??= fetchBundle();
-  fetched.catch(() => (fetched = undefined));
-  return fetched;
-}
-
-async function fetchBundle() {
-  let module;
-  try {
-    module = await import(BUNDLE);
-  } catch (error) {
-    const failure = await notImported(BUNDLE, error, "trainer");
-    failure.advice = [
-      "The trainer is a file of its own. If this page does not have it, “cargo xtask build” makes it.",
-      ...failure.advice,
-    ];
-    throw failure;
-  }
-  await module.default();
-  return module.Trainer;
+export async function fetchTrainer() {
+  return (await load("training")).Trainer;
 }

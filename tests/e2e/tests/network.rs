@@ -72,6 +72,24 @@ async fn a_download_that_gets_no_further_is_given_up() -> Result<()> {
     .await
 }
 
+/// A server that falls silent is not waited for without end.
+#[tokio::test]
+async fn a_wasm_module_that_does_not_come_is_given_up() -> Result<()> {
+    with_browser(async |browser| {
+        let script = "{ const { setTimeout, fetch } = window; \
+                      window.setTimeout = (act, wait, ...rest) => \
+                        setTimeout(act, wait === 60000 ? 5000 : wait, ...rest); \
+                      window.fetch = (file, ...rest) => String(file).endsWith('_bg.wasm') \
+                        ? new Promise(() => {}) : fetch(file, ...rest) }";
+        browser.before_every_page(script).await?;
+        let page = Page::open(browser, &Server::start(dist())?, TINY).await?;
+        let message = page.wait_for_message().await?;
+        ensure!(message.kind == "download", "it says {message}");
+        Ok(())
+    })
+    .await
+}
+
 /// `?model=` may lead to another host, if that lets pages read its files.
 #[tokio::test]
 async fn a_model_may_come_from_another_host() -> Result<()> {
