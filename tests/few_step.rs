@@ -250,7 +250,7 @@ fn a_distribution_that_cannot_be_matched_is_refused() {
     assert!(matches!(without.take_loss(), Err(TrainError::Teacher(Method::DistributionMatching))));
 }
 
-/// While somebody draws, the page takes the weights of `data-quick` in the place of a model's own.
+/// While somebody draws, the page takes the weights of `data-few-step` in the place of a model's own.
 #[test]
 fn the_pages_weights_for_few_steps_fit_their_models() {
     let page = include_str!("../index.html");
@@ -262,19 +262,22 @@ fn the_pages_weights_for_few_steps_fit_their_models() {
         let (_, rest) = text.split_once(start)?;
         Some(rest.split_once('"')?.0.to_owned())
     };
-    let links = page.lines().filter(|line| line.contains("data-quick="));
+    let links = page.lines().filter(|line| line.contains("data-few-step="));
     let links: Vec<&str> = links.collect();
     assert!(links.len() >= 3, "{links:?}");
     for link in links {
         let model = open(&after(link, "?model=").expect("a model's address"));
-        let quick = open(&after(link, "data-quick=\"").expect("an address"));
-        assert_eq!(quick.architecture.image_shape(), model.architecture.image_shape(), "{link}");
+        let few_step = open(&after(link, "data-few-step=\"").expect("an address"));
+        assert_eq!(few_step.architecture.image_shape(), model.architecture.image_shape(), "{link}");
         let names = |card: &Card| card.classes.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&quick), names(&model), "{link}");
-        assert_eq!(quick.sampler.sampler, Sampler::Consistency, "{link}");
-        let training = quick.training.expect("it was trained here");
+        assert_eq!(names(&few_step), names(&model), "{link}");
+        assert_eq!(few_step.sampler.sampler, Sampler::Consistency, "{link}");
+        let training = few_step.training.expect("it was trained here");
         assert!(training.few_step, "{link}");
         // Guidance is an input, or one evaluation would be two.
-        assert!(quick.classes.is_empty() || quick.architecture.guidance_max() >= 2.0, "{link}");
+        assert!(
+            few_step.classes.is_empty() || few_step.architecture.guidance_max() >= 2.0,
+            "{link}"
+        );
     }
 }

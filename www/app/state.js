@@ -38,7 +38,7 @@ const own = models.find(([, address]) => address === modelUrl)?.[0];
 export const modelLabel = ownName ? ownLabel(ownName) : own?.textContent.trim();
 
 /** The address of weights for one to four steps, if the page has such for this model. @type {string | undefined} */
-export const fewStepUrl = own?.dataset.quick && absolute(own.dataset.quick);
+export const fewStepUrl = own?.dataset.fewStep && absolute(own.dataset.fewStep);
 
 /** The address of its training images, if this copy of the page has them. @type {string | undefined} */
 export const trainingUrl = own?.dataset.training && absolute(own.dataset.training);
@@ -50,7 +50,7 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
  * @typedef {object} Loaded
  * @property {import("../engine/engine.js").WasmModule} wasmModule
  * @property {import("../engine/engine.js").Model} model
- * @property {import("../engine/engine.js").Card} card
+ * @property {import("../types.js").Card} card
  * @property {Uint8Array} bytes the model file
  * @property {string} sum the checksum of the weights
  */
@@ -58,7 +58,7 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 /**
  * Weights that an engine can load.
  * @typedef {object} Weights
- * @property {import("../engine/engine.js").Card} card
+ * @property {import("../types.js").Card} card
  * @property {Uint8Array} bytes the model file
  * @property {string} sum the checksum of the weights
  */
@@ -66,12 +66,12 @@ export const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 /**
  * What the images on the screen are made with.
  * @typedef {object} Made
- * @property {import("../engine/engine.js").SamplerSettings} settings
+ * @property {import("../types.js").SamplerSettings} settings
  * @property {bigint} seed
  * @property {number} chains
  * @property {Uint8Array} [drawing] RGBA
  * @property {number} [strength]
- * @property {import("../engine/engine.js").ChainOptions} options
+ * @property {import("../types.js").ChainOptions} options
  * @property {import("../settings/class-chips.js").ClassName} [ofClass] the class that was asked for, if it was one
  * @property {Uint8Array} bytes the model file
  * @property {string} sum the checksum of the weights
@@ -82,7 +82,7 @@ export const state = {
   loaded: null,
   /** @type {import("../engine/engine.js").Engine | null} null while it changes */
   engine: null,
-  /** @type {import("../engine/engine.js").Progress | null} */
+  /** @type {import("../types.js").Progress | null} */
   progress: null,
   /** @type {Made | null} another object for every run */
   made: null,

@@ -1,7 +1,7 @@
 // @ts-check
 /** A run as a moving image: an animated GIF, and a video where the browser can make one. */
 import { startWorker } from "../dom/own-script.js";
-import { BACKGROUND } from "./save.js";
+import { BACKGROUND } from "./png.js";
 
 /** How long the steps take together, and the last one, in milliseconds. */
 const STEPS_MS = 4000;

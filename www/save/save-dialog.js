@@ -3,9 +3,9 @@
 import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { filmFiles, morphFile } from "./film-file.js";
-import { megabytes } from "../dom/format.js";
+import { fileSize } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
-import { saveAs } from "./save.js";
+import { saveAs } from "./png.js";
 
 /**
  * @typedef {object} Shown
@@ -48,7 +48,7 @@ export async function openSaveDialog(shown) {
     way(
       `save-${what === "run" ? ending : what}`,
       label,
-      `${hint}, about ${megabytes(bytes)} MB`,
+      `${hint}, about ${fileSize(bytes)}`,
       async () => {
         const making = `Making the ${ending === "gif" ? "GIF" : "video"}`;
         announce(status, `${making}…`);
@@ -56,7 +56,7 @@ export async function openSaveDialog(shown) {
           showSilently(status, `${making}: ${Math.round(100 * done)} %`),
         );
         saveAs(file, `${shown.name(what)}.${ending}`);
-        return `Saved: ${megabytes(file.size)} MB.`;
+        return `Saved: ${fileSize(file.size)}.`;
       },
     );
   /** @param {"gif" | "video"} kind @param {string} label @param {string} hint @param {import("./film-file.js").FilmFile} file */

@@ -5,19 +5,20 @@ import { imageAt } from "../view/pixels.js";
 import { controls, film, linked, live, run, timeline } from "../app/session.js";
 import { modelLabel, state } from "../app/state.js";
 import { imageShown } from "../view/one-image.js";
-import { grid, showProgress } from "../view/view.js";
-import { oneToPng, saveAs, toPng } from "./save.js";
+import { grid, showReadings } from "../view/view.js";
+import { oneToPng, saveAs, toPng } from "./png.js";
 
 /** The most characters of a name of a model or a class in the name of a file. */
 const LONGEST_NAME = 60;
 
 /** What is shown, as a PNG. @returns {Promise<File>} */
 async function png() {
-  const file = await run.withChain(async (chain) => {
+  const file = await run.withChains(async (chains) => {
     if (timeline.past) return named(stepName(), toPng($("replay")));
     // With less motion, the grid may show an earlier step.
-    showProgress(chain.progress());
-    await timeline.stay(() => grid.draw(chain, run.view, true));
+    state.progress = chains.progress();
+    showReadings(state.progress);
+    await timeline.stay(() => grid.draw(chains, run.view, true));
     return named(stepName(), toPng($("grid")));
   });
   // The page has said why there are no chains, but perhaps out of sight.
@@ -27,8 +28,8 @@ async function png() {
 
 /** One image of the grid, as a PNG. @param {number} index @returns {Promise<File>} */
 async function onePng(index) {
-  const file = await run.withChain(async (chain) => {
-    const image = await imageShown(chain, index);
+  const file = await run.withChains(async (chains) => {
+    const image = await imageShown(chains, index);
     return image && named(`image-${index + 1}-${stepName()}`, oneToPng(image));
   });
   if (!file) throw new Error("There is no such image.");
@@ -46,7 +47,7 @@ async function named(what, png) {
 
 /** All images one by one. @returns {Promise<ImageData[]>} */
 async function images() {
-  const pixels = await run.withChain((chain) => chain.pixels(run.view));
+  const pixels = await run.withChains((chains) => chains.pixels(run.view));
   if (!pixels || !state.loaded) return [];
   const shape = state.loaded.card.image_shape;
   const count = pixels.length / (4 * shape.width * shape.height);

@@ -1,6 +1,6 @@
 // @ts-check
 /** Image files from whatever a visitor chooses or drops: files, folders, .zip archives. */
-import { megabytes } from "../dom/format.js";
+import { fileSize } from "../dom/format.js";
 import { entriesOf } from "./zip.js";
 
 /** The endings of files that browsers can decode; systems do not know the media types of all. */
@@ -58,7 +58,7 @@ export async function* imagesOf(files, onRefused) {
 }
 
 const notImage = "it is not an image";
-const tooLarge = `it has more than ${megabytes(MAX_IMAGE_BYTES)} MB`;
+const tooLarge = `it has more than ${fileSize(MAX_IMAGE_BYTES)}`;
 
 /** @param {File} file */
 const pathOf = (file) => file.webkitRelativePath || file.name;

@@ -2,8 +2,6 @@
 /** The loss of a training run against the step, live. */
 import { MARGIN, element, label } from "../dom/svg.js";
 
-const TOP = 10;
-const BOTTOM = 22;
 /** About how many points are drawn; more are averaged. */
 const POINTS = 240;
 /** How much of the smooth curve is the latest loss. */
@@ -33,7 +31,7 @@ export class LossPlot {
     if (!width) return;
     this.svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.svg.replaceChildren();
-    const [bottom, right] = [height - BOTTOM, width - MARGIN.right];
+    const [bottom, right] = [height - MARGIN.bottom, width - MARGIN.right];
     const scale = element("g", { class: "scale" }, this.svg);
     const x = (/** @type {number} */ step) =>
       MARGIN.left + ((right - MARGIN.left) * step) / this.#steps;
@@ -52,7 +50,7 @@ export class LossPlot {
     const low = Math.min(...all) / 1.05;
     const high = Math.max(Math.max(...all) * 1.05, 1.5 * low);
     const y = (/** @type {number} */ loss) =>
-      bottom - ((bottom - TOP) * Math.log(loss / low)) / Math.log(high / low);
+      bottom - ((bottom - MARGIN.top) * Math.log(loss / low)) / Math.log(high / low);
     for (const mark of marks(low, high)) {
       const at = Math.round(y(mark)) + 0.5;
       element("line", { class: "rule", x1: MARGIN.left, x2: right, y1: at, y2: at }, scale);

@@ -93,9 +93,9 @@ async fn files_can_be_pasted_into_the_page() -> Result<()> {
 async fn a_page_can_come_with_training_images() -> Result<()> {
     with_browser(async |browser| {
         // The thumbnail of the digits has 56 × 56 pixels: as many as 16 images of 14 × 14.
-        let quick = "data-quick=\"www/models/mnist-fewstep.safetensors\"";
+        let quick = "data-few-step=\"www/models/mnist-fewstep.safetensors\"";
         let both = "data-training=\"www/models/mnist.png\" \
-                    data-quick=\"www/models/mnist-fewstep.safetensors\"";
+                    data-few-step=\"www/models/mnist-fewstep.safetensors\"";
         let replaced = Some((quick, both));
         let server = Server::start_with(dist(), Quirks { replaced, ..Quirks::default() })?;
         let (page, _) = ready_on(&server, browser, &tiny_with("levels=12")).await?;

@@ -2,7 +2,7 @@
 /** The line "Your model": the run that an earlier visit has left in this browser, and what one can do with it. */
 import { focusTitle } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
-import { saveAs } from "../save/save.js";
+import { saveAs } from "../save/png.js";
 import { forget, keptRun, readModel } from "./kept.js";
 import { fileOf } from "./model-file.js";
 
