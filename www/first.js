@@ -31,8 +31,9 @@
     part("message-technical").textContent = technical;
     part("message-details").hidden = !technical;
     document.documentElement.classList.add("failed");
-    // It is hidden by then, but the keyboard would still reach it.
+    // They are hidden by then, but the keyboard would still reach them.
     /** @type {any} */ (document.querySelector(".console")).inert = true;
+    part("draw").disabled = true;
     part("message").hidden = false;
     // Whatever had the focus may just have lost it.
     part("message").focus();

@@ -21,7 +21,7 @@ import {
 } from "./app/session.js";
 import { offerImages } from "./view/single-images.js";
 import { lessMotion, link, modelLabel, fewStepUrl, state } from "./app/state.js";
-import { complainToo, gauge, markModel, setStatus } from "./view/view.js";
+import { complainToo, gauge, markModel, setConsole, setStatus } from "./view/view.js";
 import { loadWasmModule } from "./engine/wasm-module.js";
 
 // This text says that the scripts have not started.
@@ -105,6 +105,7 @@ async function open() {
   if (lack?.kind === "no-answer") trouble ||= `${lack.message} So the CPU does the work.`;
   $("loading").hidden = true;
   setStatus("ready", "Ready");
+  setConsole(true);
   // For visitors who asked for less motion, nothing moves by itself.
   const auto = link.get("autostart") ?? (lessMotion.matches ? "0" : "1");
   begin(auto !== "0");

@@ -42,13 +42,12 @@ function step() {
   run.step();
 }
 
-/** @param {import("../engine/engine.js").View} view */
+/** @param {import("../types.js").View} view */
 export function setView(view) {
   run.view = view;
-  $("view").querySelector(`[value="${view}"]`).checked = true;
   if (!state.engine) return;
   showView(view);
-  run.redraw();
+  run.repaint();
 }
 
 /**
@@ -73,6 +72,7 @@ async function changeEngine(choice) {
       // The page may have failed meanwhile.
       if (fatalErrors.failure) return;
       // First see whether the next engine can draw: if not, the present one is still needed.
+      setConsole(true);
       use(next);
     } catch (error) {
       next.free();
@@ -87,6 +87,7 @@ async function changeEngine(choice) {
     const failure = failureOf(error);
     console.error(failure);
     state.exact = exact;
+    setConsole(true);
     use(before);
     showState();
     // Images that a stroke asked for meanwhile hide what was said before they began.
@@ -133,7 +134,8 @@ function listenToFiles() {
 
 /** Measures what is shown, if the visitor has opened the plots. */
 async function showMeasures() {
-  if (!$("measures").open || !state.loaded) return;
+  if (!$("measures").open) return state.measures?.stop();
+  if (!state.loaded) return;
   const { Measures } = await import("../view/measures.js");
   state.measures ??= new Measures();
   await state.measures.measure();
@@ -222,6 +224,6 @@ export function listen() {
       },
       { key: "d", name: "draw, or go back to noise", act: () => $("draw").click() },
     ],
-    () => state.engine !== null && !fatalErrors.failure,
+    () => state.engine !== null && controls.hasSettings && !fatalErrors.failure,
   );
 }

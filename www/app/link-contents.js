@@ -80,7 +80,7 @@ function withoutUnusable() {
 
 /**
  * Offers the classes of the model, if it has any.
- * @param {import("../engine/engine.js").Card} card
+ * @param {import("../types.js").Card} card
  * @returns {Promise<string | undefined>} what is wrong with the class that the link asks for, if anything
  */
 async function openClasses({ classes }) {
@@ -100,6 +100,6 @@ async function openDrawing(unusable) {
   if (kept?.disabled) unusable.push(labelOf("keep"));
   else if (kept) kept.selected = true;
   await state.sketch?.load(text);
-  // It comes from another model's page.
-  if (!link.has("sampler")) suitSettings();
+  // Without settings, it comes from another model's page.
+  suitSettings(link.has("sampler"));
 }

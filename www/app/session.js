@@ -19,11 +19,9 @@ import {
   hush,
   moveComplaint,
   plot,
-  setConsole,
   setStatus,
   showCaption,
   showLeft,
-  showProgress,
   showReadings,
   showRun,
   showView,
@@ -32,11 +30,12 @@ import {
 export const run = new Run({
   onState: showState,
   onProgress(progress) {
-    showProgress(progress);
+    state.progress = progress;
+    showReadings(progress);
     showView(run.view);
     showLeft(run);
   },
-  onDraw: (chain, view, passing) => grid.draw(chain, view, passing),
+  onDraw: (chains, view, passing) => grid.draw(chains, view, passing),
   // Engines reject with ordinary errors; anything else is a fault of the page.
   onError: (error) =>
     fail(
@@ -64,20 +63,24 @@ export const timeline = new Timeline(film, {
     showStep();
   },
 });
-grid.onResize = () => timeline.stay(() => run.redraw());
+grid.onResize = () => timeline.stay(() => run.repaint());
 grid.onArrange = () => timeline.arranged();
 grid.onShown = (canvas, count) => {
   timeline.drawn();
   const { progress } = state;
   // While images follow a drawing, only those at the end of all steps are worth a copy: the next redraw replaces all.
-  if (progress && (run.state !== "answering" || progress.done))
+  if (progress && (run.state !== "redrawing" || progress.done))
     film.add(canvas, { progress, view: run.view, count }).catch(console.warn);
 };
 
 export const controls = new Controls({ onChange: renewAsBefore });
 
 export const fatalErrors = new FatalErrors({
-  stop: () => run.kill(),
+  stop() {
+    // Earlier steps would cover the message.
+    timeline.leave();
+    run.kill();
+  },
   address: () => (controls.hasSettings ? controls.link(linked()) : location.href),
   unsaved: () => state.unsaved(),
   usesGpu: () => engines.chosen !== null && engines.chosen !== "cpu",
@@ -159,7 +162,7 @@ export const giveUpWeights = () => replace();
 
 /**
  * The weights for a sampler: one to four steps have weights of their own, where the page has such for its model.
- * @param {import("../engine/engine.js").SamplerName} sampler
+ * @param {import("../types.js").SamplerName} sampler
  * @param {Promise<undefined>} replaced settles when another run is to take the place of this one
  * @returns {Promise<import("./state.js").Weights | undefined>} nothing if this run was replaced meanwhile
  */
@@ -174,7 +177,7 @@ async function weightsFor(sampler, replaced) {
     replaced,
   ]);
   // A redraw says nothing before its end, so the words for this wait would stand there while the images are made.
-  if (fewStep !== undefined && run.state === "answering") showState();
+  if (fewStep !== undefined && run.state === "redrawing") showState();
   if (fewStep === null)
     complainToo(
       "The weights for few steps did not arrive. These images are made with the model’s usual weights, which are not tuned for this sampler.",
@@ -202,7 +205,7 @@ function asked() {
 
 /**
  * Readies what the form, the seed and the drawing ask for, or says what is wrong with them.
- * @returns {(() => Promise<import("../engine/engine.js").Chains | null>) | null} makes its chain
+ * @returns {(() => Promise<import("../engine/engine.js").Chains | null>) | null} makes its chains
  */
 function ready() {
   const found = asked();
@@ -238,7 +241,7 @@ function ready() {
       const { bytes, sum } = weights;
       if (engine.weights !== bytes) await engine.load(bytes);
       const { drawing, strength, options } = wanted;
-      const chain = await engine.start(settings, seed, chains, drawing, strength, options);
+      const started = await engine.start(settings, seed, chains, drawing, strength, options);
       // The address, which may have been written meanwhile, names the weights.
       if (state.made && state.made.sum !== sum) writeAddress();
       state.made = { ...wanted, bytes, sum };
@@ -248,7 +251,7 @@ function ready() {
       plot.set(sigmas);
       state.clean = settings.denoise || !controls.applies("denoise", settings.sampler);
       grid.shape(chains, width, height);
-      return chain;
+      return started;
     } catch (error) {
       refuse(error);
       return null;
@@ -273,7 +276,7 @@ export function begin(go) {
 /** @type {Live} the images that follow the drawing */
 export const live = new Live(async () => {
   const make = ready();
-  if (make) await run.answer(make, givesWay);
+  if (make) await run.redraw(make, givesWay);
 }, giveUpWeights);
 
 /**
@@ -326,7 +329,6 @@ export function use(next) {
   $("precision").value = state.exact ? "f32" : "";
   $("precision-row").hidden = next.name !== "fused";
   $("adapter").textContent = next.device;
-  setConsole(true);
   // Images follow a stroke in any case, but a run that was not started does not begin by itself.
   if (missed && drawing()) live.ask();
   else if (missed) renewAsBefore();

@@ -1,6 +1,6 @@
 // @ts-check
 /** The dialog that lists the shortcuts, and switches them off. The page fetches it when it is asked for. */
-import { dialogOf, styleDialogs } from "../dom/dialog.js";
+import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 
 /** @type {HTMLDialogElement | undefined} */
@@ -9,7 +9,7 @@ let dialog;
 /** @param {{ key: string, name: string }[]} shortcuts @param {boolean} on @param {(on: boolean) => void} onSwitch */
 export async function listShortcuts(shortcuts, on, onSwitch) {
   await styleDialogs();
-  if (document.querySelector("dialog[open]")) return;
+  if (isDialogOpen()) return;
   dialog ??= make([...shortcuts, { key: "?", name: "this list" }], on, onSwitch);
   dialog.showModal();
 }

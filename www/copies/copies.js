@@ -6,6 +6,7 @@
 import { element } from "../dom/dom.js";
 import { formatSigma } from "../dom/format.js";
 import { startWorker } from "../dom/own-script.js";
+import { inRepository } from "../dom/repository.js";
 import { imageOf } from "../view/pixels.js";
 import { modelLabel, ownName, state, trainingUrl } from "../app/state.js";
 import { smaller } from "./training-set.js";
@@ -182,8 +183,7 @@ export class Copies {
 function answer() {
   const count = state.loaded?.card.training?.pictures;
   const all = count ? `${count.toLocaleString("en")} training images` : "training images";
-  const meta = document.querySelector('meta[name="repository"]');
-  const repository = meta?.getAttribute("content")?.replace(/\/+$/, "");
+  const href = inRepository("docs/quality.md");
   const answer = element(
     "p",
     `An ideal denoiser would: it leads every chain to one of the ${all}. ${
@@ -192,10 +192,10 @@ function answer() {
         : "A network that is small for its training images cannot remember them; one trained on few may. Compare:"
     }`,
   );
-  if (PAGES && repository?.startsWith("https://"))
+  if (PAGES && href)
     answer.append(
       " How far from the training images its images are was ",
-      element("a", "measured", { href: `${repository}/tree/HEAD/docs/quality.md` }),
+      element("a", "measured", { href }),
       ".",
     );
   return answer;

@@ -6,6 +6,9 @@ import { addStyleSheet } from "./style-sheet.js";
 /** To be called before a dialog is made, and before its own style sheet is added. @returns {Promise<unknown>} settles when it looks as it should */
 export const styleDialogs = () => addStyleSheet("dom/dialog.css");
 
+/** Whether one is open: a second must not open over it. */
+export const isDialogOpen = () => document.querySelector("dialog[open]") !== null;
+
 /**
  * A dialog with a title, and a button to close it.
  * @param {string} id @param {string} title @param {Node[]} contents

@@ -24,9 +24,16 @@ export function formatSetting(value) {
 export const countOf = (count, thing) =>
   `${count.toLocaleString("en")} ${thing}${count === 1 ? "" : "s"}`;
 
-/** @param {number} milliseconds */
-export const formatSeconds = (milliseconds) =>
-  milliseconds < 950 ? `${Math.round(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
+/** How far something has come. @param {number} done @param {number} all */
+export const partOf = (done, all) => `${done.toLocaleString("en")} of ${all.toLocaleString("en")}`;
+
+/** @param {number} milliseconds of work */
+export const formatWork = (milliseconds) =>
+  milliseconds < 950
+    ? `${Math.round(milliseconds)} ms`
+    : milliseconds < 9e4
+      ? `${(milliseconds / 1000).toFixed(1)} s`
+      : formatDuration(milliseconds / 1000);
 
 /** @param {number} seconds of waiting */
 export function formatDuration(seconds) {
@@ -38,4 +45,5 @@ export function formatDuration(seconds) {
 }
 
 /** @param {number} bytes */
-export const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1);
+export const fileSize = (bytes) =>
+  bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1)} MB`;

@@ -6,7 +6,7 @@ import { canPresent, check, observeDevices, probe } from "./gpu.js";
 import { link, modelUrl, state } from "../app/state.js";
 import { recall } from "../dom/storage.js";
 
-/** @typedef {import("./engine.js").EngineName} EngineName */
+/** @typedef {import("../types.js").EngineName} EngineName */
 
 /** Under which name the tiles for a model on an adapter are kept. @param {string} adapter @param {string} model */
 const tuningKey = (adapter, model) => `ncsn tiles: ${adapter}, ${model}`;

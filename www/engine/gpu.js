@@ -37,7 +37,7 @@ export async function probe() {
 /**
  * Checks that an adapter has what an engine needs.
  * @param {Found} found
- * @param {import("./engine.js").EngineName} engine
+ * @param {import("../types.js").EngineName} engine
  * @throws {Failure} naming the feature or the limit
  */
 export async function check({ name, adapter }, engine) {

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A queue for all work on an engine: each piece begins when the one before it has settled, so a chain is never
- * asked for two things at once, and is only freed when nothing uses it.
+ * A queue for all work on an engine: each piece begins when the one before it has settled, so chains are never
+ * asked for two things at once, and are only freed when nothing uses them.
  */
 export class Queue {
   /** @type {Promise<unknown>} */ #last = Promise.resolve();

@@ -19,7 +19,7 @@ const measured = new WeakSet();
 
 /**
  * Measures in small pieces while the GPU has nothing else to do, so that a new run waits for at most one piece. The next
- * anneal uses what was found. An engine that is being measured already is left alone.
+ * run uses what was found. An engine that is being measured already is left alone.
  * @param {import("./engine.js").Engine} engine
  * @param {import("../run/run.js").Run} run
  * @param {() => boolean} idle whether nothing else uses the GPU, and the engine is the run's
@@ -65,7 +65,7 @@ async function measure(engine, run, idle, chains, name) {
   let found;
   try {
     while (idle() && found === undefined) {
-      found = await run.withChain(piece);
+      found = await run.withChains(piece);
       await rest();
     }
   } finally {

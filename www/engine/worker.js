@@ -12,13 +12,13 @@ let wasmModule;
 /** @type {import("./engine.js").WasmEngine} */
 let engine;
 /** @type {Map<number, Chains>} */
-const chains = new Map();
+const running = new Map();
 
 /** @param {number} id @returns {Chains} */
-function chainOf(id) {
-  const chain = chains.get(id);
-  if (!chain) throw new Error(`There is no chain ${id}.`);
-  return chain;
+function chainsOf(id) {
+  const chains = running.get(id);
+  if (!chains) throw new Error(`There are no chains ${id}.`);
+  return chains;
 }
 
 /** @type {Record<string, (message: any) => unknown>} */
@@ -41,17 +41,17 @@ const answers = {
     }
   },
   start({ id, settings, seed, first, count, drawing, strength, options }) {
-    const chain = engine.start(settings, seed, first, count, drawing, strength, options);
-    chains.set(id, chain);
-    return chain.progress();
+    const chains = engine.start(settings, seed, first, count, drawing, strength, options);
+    running.set(id, chains);
+    return chains.progress();
   },
-  advance: ({ id, steps }) => chainOf(id).advance(steps),
-  pixels: ({ id, view }) => chainOf(id).pixels(view),
-  values: ({ id, view }) => chainOf(id).values(view),
-  verify: ({ id }) => chainOf(id).verify(),
+  advance: ({ id, steps }) => chainsOf(id).advance(steps),
+  pixels: ({ id, view }) => chainsOf(id).pixels(view),
+  values: ({ id, view }) => chainsOf(id).values(view),
+  verify: ({ id }) => chainsOf(id).verify(),
   free({ id }) {
-    chains.get(id)?.free();
-    chains.delete(id);
+    running.get(id)?.free();
+    running.delete(id);
   },
 };
 

@@ -10,7 +10,7 @@ import { startWorker } from "../dom/own-script.js";
 import { within } from "./within.js";
 
 /** @typedef {import("./engine.js").Chains} Chains */
-/** @typedef {import("./engine.js").Progress} Progress */
+/** @typedef {import("../types.js").Progress} Progress */
 
 const MOST_WORKERS = 8;
 /** The most memory for all workers, each of which holds the whole network in f32, and working memory. */
@@ -103,7 +103,7 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
       engine.weights = bytes;
     },
     start: (settings, seed, chains, drawing, strength, options, first = 0) =>
-      SharedChain.start(lines.slice(0, chains), ids++, first, chains, {
+      SharedChains.start(lines.slice(0, chains), ids++, first, chains, {
         settings,
         seed,
         drawing,
@@ -119,7 +119,7 @@ export async function startWorkers({ bundle, module, bytes, onPanic }) {
  * The chains of a run, with a share for each worker.
  * @implements {Chains}
  */
-class SharedChain {
+class SharedChains {
   #id;
   #lines;
   /** @type {Progress} */ #progress;
@@ -134,7 +134,7 @@ class SharedChain {
   /**
    * @param {Line[]} lines one for each share @param {number} id
    * @param {number} first the number of the first chain @param {number} chains
-   * @param {{ settings: import("./engine.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number, options?: import("./engine.js").ChainOptions }} same
+   * @param {{ settings: import("../types.js").SamplerSettings, seed: bigint, drawing?: Uint8Array, strength?: number, options?: import("../types.js").ChainOptions }} same
    */
   static async start(lines, id, first, chains, same) {
     const share = (/** @type {number} */ i) => Math.round((i * chains) / lines.length);
@@ -148,7 +148,7 @@ class SharedChain {
     );
     try {
       const [progress] = await Promise.all(started);
-      return new SharedChain(lines, id, progress);
+      return new SharedChains(lines, id, progress);
     } catch (error) {
       // Some workers may have begun.
       Promise.all(lines.map((line) => line.ask("free", { id }))).catch(() => {});
@@ -166,14 +166,14 @@ class SharedChain {
     return (this.#progress = progress);
   }
 
-  /** @param {import("./engine.js").View} view */
+  /** @param {import("../types.js").View} view */
   async pixels(view) {
     /** @type {Uint8ClampedArray[]} */
     const parts = await this.#all("pixels", { view });
     return joined(parts, Uint8ClampedArray);
   }
 
-  /** @param {import("./engine.js").View} view */
+  /** @param {import("../types.js").View} view */
   async values(view) {
     /** @type {Float32Array[]} */
     const parts = await this.#all("values", { view });
@@ -181,7 +181,7 @@ class SharedChain {
   }
 
   async verify() {
-    /** @type {(import("./engine.js").Fault | undefined)[]} */
+    /** @type {(import("../types.js").Fault | undefined)[]} */
     const faults = await this.#all("verify", {});
     return faults.find(Boolean);
   }

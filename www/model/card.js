@@ -15,7 +15,7 @@ const inWords = (text) =>
 
 /**
  * Fills the list with what there is to say of a model.
- * @param {HTMLElement} list @param {import("../engine/engine.js").Card} card
+ * @param {HTMLElement} list @param {import("../types.js").Card} card
  * @param {string} [label] what the page calls it, where that is not the name in its card
  */
 export function showCard(list, card, label = card.name) {

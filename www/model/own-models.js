@@ -10,7 +10,7 @@ import { match, put } from "./checked-cache.js";
 import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
-import { megabytes } from "../dom/format.js";
+import { fileSize } from "../dom/format.js";
 import { MAX_MODEL_BYTES } from "./model.js";
 import { OWN, ownLabel, ownNames, rememberOwnNames } from "./own-list.js";
 import { run } from "../app/session.js";
@@ -72,7 +72,7 @@ export async function ownModel(name) {
 export async function openModel(file) {
   if (file.size > MAX_MODEL_BYTES)
     throw new Error(
-      `${file.name} has ${megabytes(file.size)} MB, and the page takes up to ${megabytes(MAX_MODEL_BYTES)} MB.`,
+      `${file.name} has ${fileSize(file.size)}, and the page takes up to ${fileSize(MAX_MODEL_BYTES)}.`,
     );
   const cache = await openCache();
   // The list of names has one in each line.

@@ -1,5 +1,5 @@
 // @ts-check
-/** All steps of a chain as soon as they can be, for images that follow a drawing. */
+/** All steps of chains as soon as they can be, for images that follow a drawing. */
 
 /**
  * An engine is asked for as many steps at a time as take about `SLICE_MS`. Between two requests, images are given up
@@ -13,18 +13,18 @@ export class ChainFinisher {
   #step = 0;
 
   /**
-   * @param {import("../engine/engine.js").Chains} chain
+   * @param {import("../engine/engine.js").Chains} chains
    * @param {object} of
    * @param {() => boolean} of.current whether these images are still wanted
    * @param {() => boolean} of.outdated whether there is a newer drawing by now
    * @param {(milliseconds: number) => void} of.worked
    * @returns {Promise<boolean>} whether all are done
    */
-  async finish(chain, { current, outdated, worked }) {
-    for (let { done, step, steps } = chain.progress(); !done; ) {
+  async finish(chains, { current, outdated, worked }) {
+    for (let { done, step, steps } = chains.progress(); !done; ) {
       const slice = this.#step ? Math.ceil(SLICE_MS / this.#step) : 1;
       const [began, before] = [performance.now(), step];
-      ({ done, step, steps } = await chain.advance(slice));
+      ({ done, step, steps } = await chains.advance(slice));
       if (!current()) return false;
       const took = performance.now() - began;
       worked(took);

@@ -21,7 +21,7 @@ export class Playback {
 
   /**
    * How many more steps are due at the speed to watch.
-   * @param {import("../engine/engine.js").Progress} progress
+   * @param {import("../types.js").Progress} progress
    */
   due({ step, steps }) {
     const length = Math.min(WATCH_MS, steps * WATCH_STEP_MS);

@@ -10,25 +10,25 @@ import { StepScheduler } from "./step-scheduler.js";
 import { ChainFinisher } from "./chain-finisher.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
-/** @typedef {import("../engine/engine.js").Progress} Progress */
-/** @typedef {import("../engine/engine.js").View} View */
-/** @typedef {import("../engine/engine.js").Fault} Fault */
-/** @typedef {"ready" | "running" | "paused" | "answering" | "finished"} State `answering` while images follow a drawing */
-/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chain: Chains, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
+/** @typedef {import("../types.js").Progress} Progress */
+/** @typedef {import("../types.js").View} View */
+/** @typedef {import("../types.js").Fault} Fault */
+/** @typedef {"ready" | "running" | "paused" | "redrawing" | "finished"} State `redrawing` while images follow a drawing */
+/** @typedef {{ onState(state: State): void, onProgress(progress: Progress): void, onDraw(chains: Chains, view: View, passing: boolean): Promise<void>, onError(error: unknown): void, onWrong(fault: Fault): void }} Observer */
 
 const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
 
 export class Run {
-  /** @type {Chains | null} */ #chain = null;
+  /** @type {Chains | null} */ #chains = null;
   #queue;
   /** @type {State} */ #state = "ready";
-  /** Whether a run has begun, though its chain may still wait for its turn. */
+  /** Whether a run has begun, though its chains may still wait for their turn. */
   #begun = false;
   #generation = 0;
   #scheduler = new StepScheduler();
   #finisher = new ChainFinisher();
   #looping = false;
-  /** The time that the GPU has worked on it. */
+  /** The time that the engine has worked on it. */
   #worked = 0;
   /** The number of single steps that wait for their turn. */
   #waiting = 0;
@@ -53,20 +53,20 @@ export class Run {
     return this.#queue.closed;
   }
 
-  /** Milliseconds that the GPU took for this run's steps so far. */
+  /** Milliseconds that the engine took for this run's steps so far. */
   get worked() {
     return this.#worked;
   }
 
   /** About how many milliseconds of work are left; nothing as long as too few steps were timed, and at the end. */
   get left() {
-    const progress = this.#chain?.progress();
+    const progress = this.#chains?.progress();
     return progress && this.#scheduler.left(progress);
   }
 
   /** Whether the images are done, or follow a drawing: the next ones are new, those of another seed. */
   get offersNew() {
-    return this.#state === "finished" || this.#state === "answering";
+    return this.#state === "finished" || this.#state === "redrawing";
   }
 
   /** Whether it waits for the visitor to start it or to go on. */
@@ -94,10 +94,10 @@ export class Run {
     this.#queue.add(async () => {
       old?.free();
       if (generation !== this.#generation) return;
-      const chain = await make();
-      if (generation !== this.#generation) return this.dead ? undefined : chain?.free();
-      this.#chain = chain;
-      if (!chain) {
+      const chains = await make();
+      if (generation !== this.#generation) return this.dead ? undefined : chains?.free();
+      this.#chains = chains;
+      if (!chains) {
         this.#begun = false;
         return this.#set("ready");
       }
@@ -110,31 +110,31 @@ export class Run {
   }
 
   /**
-   * Puts the images of a new chain in place of the present ones as soon as all its steps are done.
+   * Puts the images of new chains in place of the present ones as soon as all their steps are done.
    * @param {() => Promise<Chains | null>} make as for `restart`
    * @param {() => boolean} outdated whether yet other images are about to be made: then these may be given up
    * @returns {Promise<unknown>} settles when they are on the screen, or were given up
    */
-  answer(make, outdated) {
+  redraw(make, outdated) {
     if (this.dead) return Promise.resolve();
     const old = this.#letGo();
     const generation = this.#generation;
     this.#begun = true;
-    this.#set("answering");
+    this.#set("redrawing");
     return this.#queue.add(async () => {
       old?.free();
       const current = () => generation === this.#generation;
-      const chain = current() ? await make() : null;
-      if (!current()) return this.dead ? undefined : chain?.free();
-      this.#chain = chain;
+      const chains = current() ? await make() : null;
+      if (!current()) return this.dead ? undefined : chains?.free();
+      this.#chains = chains;
       const worked = (/** @type {number} */ took) => (this.#worked += took);
-      if (chain && (await this.#finisher.finish(chain, { current, outdated, worked }))) {
+      if (chains && (await this.#finisher.finish(chains, { current, outdated, worked }))) {
         await this.#draw(generation, outdated());
-        if (!outdated()) await this.#finish(generation, chain);
+        if (!outdated()) await this.#finish(generation, chains);
       } else if (current()) {
         // Nobody may show or save images that are only half made.
-        this.#chain = null;
-        chain?.free();
+        this.#chains = null;
+        chains?.free();
         // Whoever asks for images waits for the next ones, if they are about to be made.
         if (outdated()) return;
         this.#begun = false;
@@ -146,14 +146,14 @@ export class Run {
   start() {
     if (this.dead || this.over || this.#state === "running") return;
     this.#set("running");
-    if (this.#chain && !this.#looping) this.#loop(this.#generation);
+    if (this.#chains && !this.#looping) this.#loop(this.#generation);
   }
 
   pause() {
     if (this.#state !== "running") return;
     this.#set("paused");
     // With less motion, some steps were not shown.
-    if (this.calm) this.redraw();
+    if (this.calm) this.repaint();
   }
 
   /** Pauses, and settles when the request that was under way has been drawn. */
@@ -174,22 +174,22 @@ export class Run {
   }
 
   /** Draws the current image again, for example in another view. */
-  redraw() {
+  repaint() {
     const generation = this.#generation;
     return this.#queue.add(() => this.#draw(generation));
   }
 
   /**
-   * Uses the current chain when nothing else does.
+   * Uses the current chains when nothing else does.
    * @template T
-   * @param {(chain: Chains) => Promise<T>} use
-   * @returns {Promise<T | undefined>} undefined if there is no chain
+   * @param {(chains: Chains) => Promise<T>} use
+   * @returns {Promise<T | undefined>} undefined if there are no chains
    */
-  async withChain(use) {
+  async withChains(use) {
     for (;;) {
       const turn = await this.#queue.ask(async () => {
-        if (this.#chain) return { result: await use(this.#chain) };
-        // The next chain is made in a later turn than this one, if it was asked for meanwhile.
+        if (this.#chains) return { result: await use(this.#chains) };
+        // The next chains are made in a later turn than this one, if they were asked for meanwhile.
         return this.#begun ? null : { result: undefined };
       });
       if (turn) return turn.result;
@@ -213,10 +213,10 @@ export class Run {
     await this.#queue.add(async () => old?.free());
   }
 
-  /** Returns the current chain for the caller to free; work on it does not continue. */
+  /** Returns the current chains for the caller to free; work on them does not continue. */
   #letGo() {
-    const old = this.#chain;
-    this.#chain = null;
+    const old = this.#chains;
+    this.#chains = null;
     this.#begun = false;
     this.#generation += 1;
     this.#looping = false;
@@ -229,7 +229,7 @@ export class Run {
   kill() {
     this.#queue.closed = true;
     this.#generation += 1;
-    this.#chain = null;
+    this.#chains = null;
   }
 
   /** @param {number} generation */
@@ -244,7 +244,7 @@ export class Run {
       // Request the frame before the work, so that a long request is immediately followed by the
       // next.
       next = frame();
-      const due = this.#scheduler.due(this, this.#chain?.progress());
+      const due = this.#scheduler.due(this, this.#chains?.progress());
       if (!due) continue;
       if (!live()) break;
       await this.#advance(
@@ -267,25 +267,25 @@ export class Run {
    */
   #advance(generation, steps, draw = true) {
     return this.#queue.add(async () => {
-      const chain = this.#chain;
+      const chains = this.#chains;
       const count = steps();
-      if (generation !== this.#generation || !chain || count < 1 || chain.progress().done) return;
-      const first = chain.progress().step === 0;
+      if (generation !== this.#generation || !chains || count < 1 || chains.progress().done) return;
+      const first = chains.progress().step === 0;
       const began = performance.now();
-      const progress = await chain.advance(count);
+      const progress = await chains.advance(count);
       if (generation !== this.#generation) return;
       const took = performance.now() - began;
       this.#worked += took;
       // The first step also compiles kernels, so it does not tell how long others take.
       if (!first) this.#scheduler.learn(count, took);
       if (draw || progress.done) await this.#draw(generation);
-      if (progress.done) await this.#finish(generation, chain);
+      if (progress.done) await this.#finish(generation, chains);
     });
   }
 
-  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chains} chain */
-  async #finish(generation, chain) {
-    const fault = await chain.verify();
+  /** Only images that the engine has checked are called finished. @param {number} generation @param {Chains} chains */
+  async #finish(generation, chains) {
+    const fault = await chains.verify();
     if (generation !== this.#generation) return;
     if (fault) this.#observer.onWrong(fault);
     else this.#set("finished");
@@ -297,10 +297,10 @@ export class Run {
    * @param {boolean} [passing] whether another image follows at once, so that this one need not be checked
    */
   async #draw(generation, passing = false) {
-    const chain = this.#chain;
-    if (generation !== this.#generation || !chain) return;
-    this.#observer.onProgress(chain.progress());
-    await this.#observer.onDraw(chain, this.view, passing);
+    const chains = this.#chains;
+    if (generation !== this.#generation || !chains) return;
+    this.#observer.onProgress(chains.progress());
+    await this.#observer.onDraw(chains, this.view, passing);
   }
 
   /** @param {State} state */

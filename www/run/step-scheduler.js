@@ -23,7 +23,7 @@ export class StepScheduler {
   /**
    * What is due in this frame.
    * @param {import("./run.js").Run} run
-   * @param {import("../engine/engine.js").Progress | undefined} progress nothing if the run still waits for its chain
+   * @param {import("../types.js").Progress | undefined} progress nothing if the run still waits for its chains
    * @returns {{ most: number, draw: boolean } | null} at most so many steps
    */
   due({ speed, calm }, progress) {
@@ -49,7 +49,7 @@ export class StepScheduler {
     this.#timed.took += took;
   }
 
-  /** About how many milliseconds the rest takes, if it is known. @param {import("../engine/engine.js").Progress} progress */
+  /** About how many milliseconds the rest takes, if it is known. @param {import("../types.js").Progress} progress */
   left({ step, steps, done }) {
     const timed = this.#timed;
     return done || !timed.steps ? undefined : ((steps - step) * timed.took) / timed.steps;

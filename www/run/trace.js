@@ -9,7 +9,7 @@ import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
-/** @typedef {import("../engine/engine.js").Progress} Progress */
+/** @typedef {import("../types.js").Progress} Progress */
 /**
  * @typedef {object} Step
  * @property {Progress} progress
@@ -36,7 +36,7 @@ export async function trace(first, count, onStep, signal) {
   const { engine, made } = state;
   if (!engine || !made) throw new Error("There are no images yet.");
   /** @type {Chains | undefined} */
-  let chain;
+  let chains;
   /** @type {Float32Array | undefined} */
   let last;
   const start = async () => {
@@ -47,18 +47,18 @@ export async function trace(first, count, onStep, signal) {
   /** @returns {Promise<Step>} */
   const look = async () => {
     let before = last;
-    if (chain) {
-      const { step, steps } = chain.progress();
+    if (chains) {
+      const { step, steps } = chains.progress();
       const next = Math.min(steps, step + everyOf(steps));
       if (next - step > 1) {
-        await chain.advance(next - step - 1);
-        before = await chain.values("noisy");
+        await chains.advance(next - step - 1);
+        before = await chains.values("noisy");
       }
-      await chain.advance(1);
-    } else chain = await start();
-    const noisy = (last = await chain.values("noisy"));
-    const progress = chain.progress();
-    return { progress, noisy, denoised: await chain.values("denoised"), before };
+      await chains.advance(1);
+    } else chains = await start();
+    const noisy = (last = await chains.values("noisy"));
+    const progress = chains.progress();
+    return { progress, noisy, denoised: await chains.values("denoised"), before };
   };
   try {
     for (let done = false; !done; ) {
@@ -72,7 +72,7 @@ export async function trace(first, count, onStep, signal) {
     }
     return true;
   } finally {
-    run.turn(async () => chain?.free()).catch(console.warn);
+    run.turn(async () => chains?.free()).catch(console.warn);
   }
 }
 

@@ -139,16 +139,22 @@ export class Controls {
    * as it is.
    * @param {SamplerSettings} settings
    * @param {number} steps of these
+   * @param {boolean} linked whether a link has filled the form already: then they are only offered
    */
-  useLiveSettings(settings, steps) {
-    const chosen = Object.keys(this.#presets).find((id) => $(id).checked);
+  useLiveSettings(settings, steps, linked) {
+    const chosen = linked ? "recommended" : Object.keys(this.#presets).find((id) => $(id).checked);
     if (!chosen) return;
-    this.#usual ??= { preset: chosen, chains: $("chains").value };
+    this.#usual ??= {
+      preset: chosen,
+      chains: linked ? this.#defaultChains : $("chains").value,
+    };
     this.#presets.live = settings;
     $("live-label").hidden = false;
     $("live-hint").textContent = `${countOf(steps, "step")} from a drawing`;
-    this.#fill(settings);
-    if ($("chains").value === this.#defaultChains) $("chains").value = DRAWN_CHAINS;
+    if (!linked) {
+      this.#fill(settings);
+      if ($("chains").value === this.#defaultChains) $("chains").value = DRAWN_CHAINS;
+    }
     this.#markPreset();
   }
 

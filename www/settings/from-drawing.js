@@ -59,21 +59,27 @@ export function putFirst(first) {
     (focused?.getClientRects().length ? focused : $("draw")).focus({ preventScroll: true });
 }
 
-/** Chooses settings with which images can follow a pen. */
-export async function suitSettings() {
+/**
+ * Chooses settings with which images can follow a pen.
+ * @param {boolean} [linked] whether the settings are a link's: then these are only offered, and the usual ones come back
+ *   without a drawing
+ */
+export async function suitSettings(linked = false) {
   if (!state.loaded) return;
   const { model, card } = state.loaded;
-  const far = Number($("strength").value);
+  // Those in a link were chosen when the canvas was opened.
+  const far = linked ? model.default_strength() : Number($("strength").value);
   const steps = (/** @type {SamplerSettings} */ settings) => model.schedule(settings, far).length;
-  const usual = liveSettings(card, steps);
-  controls.useLiveSettings(usual, steps(usual));
-  if (!fewStepUrl) return;
+  const use = (/** @type {SamplerSettings} */ settings) =>
+    controls.useLiveSettings(settings, steps(settings), linked);
+  use(liveSettings(card, steps));
+  if (!fewStepUrl || (linked && link.get("sampler") !== "consistency")) return;
   const { fewStepModel } = await import("../model/few-step-model.js");
   const fewStep = await fewStepModel();
   // Meanwhile the visitor may have gone back, or chosen other settings.
-  if (!fewStep || !controls.usesLiveSettings) return;
-  controls.useLiveSettings(fewStep.card.sampler, steps(fewStep.card.sampler));
-  if (drawing()) live.ask();
+  if (!fewStep || (linked ? $("live-label").hidden : !controls.usesLiveSettings)) return;
+  use(fewStep.card.sampler);
+  if (drawing() && !linked) live.ask();
 }
 
 /**

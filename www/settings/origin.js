@@ -39,9 +39,12 @@ export async function setOrigin(origin) {
   return true;
 }
 
-/** Chooses settings with which images can follow a pen, once there is a sketch canvas. */
-export function suitSettings() {
-  fromDrawing?.suitSettings().catch(refuse);
+/**
+ * Chooses settings with which images can follow a pen, once there is a sketch canvas.
+ * @param {boolean} [linked] whether a link has brought its own: then these are only offered
+ */
+export function suitSettings(linked) {
+  fromDrawing?.suitSettings(linked).catch(refuse);
 }
 
 /**

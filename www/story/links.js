@@ -1,6 +1,8 @@
 // @ts-check
 /** The links in "How it works": to papers, and to source code. */
 
+import { inRepository } from "../dom/repository.js";
+
 /** Papers are below; the hash of the address, where links usually say this, belongs to the drawing. */
 export function linkPapers() {
   for (const cite of document.querySelectorAll(".cite"))
@@ -17,12 +19,11 @@ export function linkPapers() {
 
 /** Makes links of the names of files, where the page says which repository has them. */
 export function linkSources() {
-  const meta = document.querySelector('meta[name="repository"]');
-  const repository = meta?.getAttribute("content")?.replace(/\/+$/, "");
-  if (!repository?.startsWith("https://")) return;
   for (const code of document.querySelectorAll(".notes .more > code")) {
+    const href = inRepository(code.textContent ?? "");
+    if (!href) return;
     const link = document.createElement("a");
-    link.href = `${repository}/tree/HEAD/${code.textContent}`;
+    link.href = href;
     code.replaceWith(link);
     link.append(code);
   }

@@ -4,17 +4,18 @@
  * their way. The page fetches this when the visitor asks for it.
  */
 import { paintGrid, sizeOf } from "./arrange.js";
-import { dialogOf, styleDialogs } from "../dom/dialog.js";
+import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { $, element } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { wrongImages } from "../failures/failures.js";
+import { restDuring } from "../run/rest.js";
 import { settingsFor } from "../settings/suited.js";
 import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
-/** @typedef {import("../engine/engine.js").SamplerName} SamplerName */
+/** @typedef {import("../types.js").SamplerName} SamplerName */
 
 const FEWEST = 2;
 const MOST = 4;
@@ -31,8 +32,7 @@ const FRAMES = 60;
 export async function compareSamplers() {
   await Promise.all([styleDialogs(), addStyleSheet("view/compare.css")]);
   if (!state.made || !state.engine) throw new Error("There are no images yet.");
-  if (document.querySelector("dialog[open]")) return;
-  run.pause();
+  if (isDialogOpen()) return;
   new Comparison(state.made).open();
 }
 
@@ -46,7 +46,7 @@ class Column {
   #track = element("div", "", { className: "track" });
   #evaluations = element("span");
   #output = element("output");
-  /** @type {Chains | undefined} */ #chain;
+  /** @type {Chains | undefined} */ #chains;
 
   /** @param {SamplerName} sampler @param {() => void} changed */
   constructor(sampler, changed) {
@@ -76,7 +76,7 @@ class Column {
   }
 
   get steps() {
-    return this.#chain?.progress().steps ?? 0;
+    return this.#chains?.progress().steps ?? 0;
   }
 
   /** Begins at the noise. @param {import("../app/state.js").Made} made */
@@ -90,7 +90,7 @@ class Column {
         : settingsFor(sampler, loaded.card, loaded.model);
     if (engine.weights !== loaded.bytes) await engine.load(loaded.bytes);
     const { seed, drawing, strength, options } = made;
-    this.#chain = await engine.start(settings, seed, ACROSS ** 2, drawing, strength, options);
+    this.#chains = await engine.start(settings, seed, ACROSS ** 2, drawing, strength, options);
     const name = this.select.selectedOptions[0].text;
     this.#canvas.setAttribute("aria-label", `Images by ${name}`);
     this.remove.setAttribute("aria-label", `Remove ${name}`);
@@ -100,21 +100,21 @@ class Column {
 
   /** Goes on to a part of its way. @param {number} fraction @returns {Promise<string | undefined>} what is wrong at the end, if anything */
   async advance(fraction) {
-    const chain = this.#chain;
-    if (!chain) return undefined;
-    const { step, steps } = chain.progress();
+    const chains = this.#chains;
+    if (!chains) return undefined;
+    const { step, steps } = chains.progress();
     const next = Math.round(fraction * steps);
     if (next <= step) return undefined;
-    await chain.advance(next - step);
+    await chains.advance(next - step);
     await this.#show();
-    const fault = chain.progress().done ? await chain.verify() : undefined;
+    const fault = chains.progress().done ? await chains.verify() : undefined;
     return fault && wrongImages(fault).text;
   }
 
   async #show() {
-    const chain = /** @type {Chains} */ (this.#chain);
-    const { step, steps, sigma, done } = chain.progress();
-    const pixels = await chain.pixels("noisy");
+    const chains = /** @type {Chains} */ (this.#chains);
+    const { step, steps, sigma, done } = chains.progress();
+    const pixels = await chains.pixels("noisy");
     const { width, height } = /** @type {any} */ (state.loaded).card.image_shape;
     const [w, h] = sizeOf({ ...GRID, width, height });
     if (this.#canvas.width !== w || this.#canvas.height !== h)
@@ -127,8 +127,8 @@ class Column {
   }
 
   free() {
-    this.#chain?.free();
-    this.#chain = undefined;
+    this.#chains?.free();
+    this.#chains = undefined;
   }
 }
 
@@ -178,6 +178,7 @@ class Comparison {
   }
 
   open() {
+    restDuring(run, this.#dialog);
     this.#dialog.showModal();
     this.#run();
   }
@@ -189,16 +190,16 @@ class Comparison {
       this.#columns = this.#columns.filter((other) => other !== column);
       column.root.remove();
       run.turn(async () => column.free()).catch(console.warn);
-      this.#count();
+      this.#limit();
       this.#columns[0].select.focus();
     });
     this.#columns.push(column);
     this.#list.append(column.root);
-    this.#count();
+    this.#limit();
   }
 
   /** Allows from two to four. */
-  #count() {
+  #limit() {
     this.#more.disabled = this.#columns.length >= MOST;
     for (const { remove } of this.#columns) remove.disabled = this.#columns.length <= FEWEST;
   }
@@ -208,7 +209,7 @@ class Comparison {
     const generation = ++this.#generation;
     const { engine } = state;
     const current = () => generation === this.#generation && state.engine === engine;
-    // A column that was removed meanwhile is not started: its chain would never be freed.
+    // A column that was removed meanwhile is not started: its chains would never be freed.
     const goes = (/** @type {Column} */ column) => current() && this.#columns.includes(column);
     /** @param {(column: Column) => Promise<any>} act on each, between pieces of other work @returns {Promise<any[]>} */
     const each = async (act) => {

@@ -4,15 +4,17 @@
  * fetches this when the visitor asks for an image.
  */
 import { Copies, canCompare } from "../copies/copies.js";
-import { dialogOf, styleDialogs } from "../dom/dialog.js";
+import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { followDrags } from "../dom/drag.js";
 import { formatSigma } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
 import { nearestTo } from "./film.js";
 import { imageOf, mapOf } from "./pixels.js";
+import { run } from "../app/session.js";
 import { state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
+import { restDuring } from "../run/rest.js";
 import { everyOf, scaledScore, trace } from "../run/trace.js";
 
 /** About how wide an image of the film strip is, in CSS pixels. */
@@ -39,7 +41,7 @@ const WAY = {
 /** @param {number} index of the image @param {number} step to begin with */
 export async function enlarge(index, step) {
   await Promise.all([styleDialogs(), addStyleSheet("view/enlarge.css")]);
-  if (!state.made || !state.loaded || document.querySelector("dialog[open]")) return;
+  if (!state.made || !state.loaded || isDialogOpen()) return;
   new Enlarged(state.made, state.loaded.card.image_shape, step).show(index);
 }
 
@@ -135,6 +137,7 @@ class Enlarged {
       this.#copies?.close();
       dialog.remove();
     });
+    restDuring(run, dialog);
     this.#dialog = dialog;
     new ResizeObserver(() => this.#paintStrip()).observe(this.#strip);
   }

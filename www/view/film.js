@@ -11,8 +11,8 @@ const BUDGET = 64 << 20;
 
 /**
  * @typedef {object} Frame
- * @property {import("../engine/engine.js").Progress} progress
- * @property {import("../engine/engine.js").View} view
+ * @property {import("../types.js").Progress} progress
+ * @property {import("../types.js").View} view
  * @property {ImageBitmap} image
  * @property {number} count of images in it
  * @property {number} width of each, and
@@ -55,7 +55,7 @@ export class Film {
   /**
    * Keeps what a canvas shows. Must be called in the task that drew it.
    * @param {HTMLCanvasElement} canvas
-   * @param {{ progress: import("../engine/engine.js").Progress, view: import("../engine/engine.js").View, count: number }} shown
+   * @param {{ progress: import("../types.js").Progress, view: import("../types.js").View, count: number }} shown
    */
   async add(canvas, { progress, view, count }) {
     if (progress.step % this.#every && !progress.done) return;

@@ -11,7 +11,7 @@ import { onPixelRatio } from "../dom/pixel-ratio.js";
 import { isDrawn } from "../engine/canvas-probe.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
-/** @typedef {import("../engine/engine.js").View} View */
+/** @typedef {import("../types.js").View} View */
 /** @typedef {{ left: string, top: string, width: string, height: string }} Place as CSS has it */
 
 export class Grid {
@@ -71,14 +71,14 @@ export class Grid {
     this.#fit();
   }
 
-  /** @param {Chains} chain @param {View} view @param {boolean} passing whether it need not be checked that it is there */
-  async draw(chain, view, passing) {
+  /** @param {Chains} chains @param {View} view @param {boolean} passing whether it need not be checked that it is there */
+  async draw(chains, view, passing) {
     if (!this.#shape) return;
-    if (chain.render && !this.#context) {
+    if (chains.render && !this.#context) {
       try {
         const arrangement = this.#arrangement;
-        if (arrangement) chain.render(view, arrangement.columns, arrangement.gap);
-        if (passing || !chain.progress().done || !arrangement || isDrawn(this.#canvas))
+        if (arrangement) chains.render(view, arrangement.columns, arrangement.gap);
+        if (passing || !chains.progress().done || !arrangement || isDrawn(this.#canvas))
           return this.onShown(this.#canvas, this.#shape.count);
       } catch (error) {
         console.warn(error);
@@ -87,7 +87,7 @@ export class Grid {
       this.#renew();
       this.#context = this.#canvas.getContext("2d");
     }
-    const pixels = await chain.pixels(view);
+    const pixels = await chains.pixels(view);
     const { count, width, height } = this.#shape;
     // The shape may have changed since the pixels were requested.
     if (pixels.length !== 4 * count * width * height) return;

@@ -16,7 +16,7 @@ const IMAGES = 4;
 const TOP = 6;
 const BOTTOM = 4;
 
-/** @typedef {{ progress: import("../engine/engine.js").Progress, value: number }} Point at a step */
+/** @typedef {{ progress: import("../types.js").Progress, value: number }} Point at a step */
 
 /** A quantity against the step. */
 class SmallPlot {
@@ -127,12 +127,17 @@ export class Measures {
   #score = new SmallPlot("measured-score", { name: NAMES.score, logarithmic: false });
   #change = new SmallPlot("measured-change", { name: "Change per step", logarithmic: true });
   /** @type {import("../app/state.js").Made | null} what they are of */ #made = null;
+  #measuring = new AbortController();
+  /** Whether all steps are measured. */
+  #whole = false;
 
   /** Measures the images on the screen, unless that is done or under way. */
   async measure() {
     const { made, progress } = state;
     if (!made || made === this.#made || !$("measures").open) return;
-    this.#made = made;
+    this.#measuring.abort();
+    const { signal } = (this.#measuring = new AbortController());
+    [this.#made, this.#whole] = [made, false];
     const few = made.settings.sampler === "consistency";
     this.#score.name = few ? NAMES.way : NAMES.score;
     $("measured-score-name").textContent = this.#score.name;
@@ -143,26 +148,38 @@ export class Measures {
     const status = $("measures-status");
     try {
       announce(status, "Measuring…");
-      const whole = await trace(0, count, (step) => {
-        if (made !== this.#made) return;
-        const { progress, noisy, before } = step;
-        if (!progress.done) this.#score.add({ progress, value: rms(scaledScore(step)) });
-        if (before) this.#change.add({ progress, value: rms(noisy, before) });
-        if (!progress.done)
-          showSilently(status, `Measuring: step ${progress.step} of ${progress.steps}`);
-      });
-      if (made !== this.#made) return;
+      const whole = await trace(
+        0,
+        count,
+        (step) => {
+          if (signal.aborted) return;
+          const { progress, noisy, before } = step;
+          if (!progress.done) this.#score.add({ progress, value: rms(scaledScore(step)) });
+          if (before) this.#change.add({ progress, value: rms(noisy, before) });
+          if (!progress.done)
+            showSilently(status, `Measuring: step ${progress.step} of ${progress.steps}`);
+        },
+        signal,
+      );
+      if (signal.aborted) return;
+      this.#whole = whole;
       if (whole) announce(status, `Measured on ${countOf(count, "image")}.`);
       else this.#forget();
     } catch (error) {
-      if (made !== this.#made) return;
+      if (signal.aborted) return;
       const { message } = /** @type {Error} */ (error);
       announce(status, `This could not be measured: ${message ?? error}`);
     }
   }
 
+  /** Measures no longer. What is not whole begins anew the next time. */
+  stop() {
+    if (!this.#whole) this.#forget();
+  }
+
   /** Empties the plots, so that the same images can be measured again. */
   #forget() {
+    this.#measuring.abort();
     this.#made = null;
     this.#score.clear(1);
     this.#change.clear(1);

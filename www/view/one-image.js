@@ -21,21 +21,21 @@ export function cut(frame, index) {
 
 /**
  * One image as the grid shows it, at the present step or an earlier one.
- * @param {import("../engine/engine.js").Chains} chain @param {number} index
+ * @param {import("../engine/engine.js").Chains} chains @param {number} index
  * @returns {Promise<ImageData | null>} nothing if there are fewer images by now
  */
-export async function imageShown(chain, index) {
+export async function imageShown(chains, index) {
   const { made, loaded } = state;
   if (!made || !loaded || index >= made.chains) return null;
   return timeline.past
     ? cut(timeline.past, index)
-    : imageAt(await chain.pixels(run.view), index, loaded.card.image_shape);
+    : imageAt(await chains.pixels(run.view), index, loaded.card.image_shape);
 }
 
 /** Puts an image on the sketch canvas. @param {number} index */
 export async function keepImage(index) {
-  await run.withChain(async (chain) => {
-    const image = await imageShown(chain, index);
+  await run.withChains(async (chains) => {
+    const image = await imageShown(chains, index);
     // Before other work gets its turn: what is saved next then waits for the images of the new drawing.
     if (image) await state.sketch?.take(image);
   });

@@ -1,6 +1,6 @@
 // @ts-check
 /** What one can do with a single image of the grid. */
-import { refuse, run, timeline } from "../app/session.js";
+import { refuse, timeline } from "../app/session.js";
 import { state } from "../app/state.js";
 import { grid } from "./view.js";
 
@@ -36,7 +36,6 @@ export function nameImageButtons() {
 
 /** Shows one image large, at the step that the grid shows. @param {number} [index] unless given, the one that the keyboard is at */
 export async function showLarge(index = imageButtons?.current ?? 0) {
-  run.pause();
   const { step = 0 } = timeline.past?.progress ?? state.progress ?? {};
   await import("./enlarge.js").then(({ enlarge }) => enlarge(index, step)).catch(refuse);
 }

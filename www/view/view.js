@@ -1,7 +1,14 @@
 // @ts-check
 /** What is on the screen. */
 import { $ } from "../dom/dom.js";
-import { countOf, formatDuration, formatSeconds, formatSigma, megabytes } from "../dom/format.js";
+import {
+  countOf,
+  fileSize,
+  formatDuration,
+  formatSigma,
+  formatWork,
+  partOf,
+} from "../dom/format.js";
 import { Grid } from "./grid.js";
 import { SchedulePlot } from "./schedule.js";
 import { drawing, modelUrl, models, state } from "../app/state.js";
@@ -65,16 +72,19 @@ const LONG_MS = 10_000;
 export function showRun(run) {
   const { progress } = state;
   const words = {
-    ready: drawing() ? "Your drawing. Start when you like." : "Pure noise. Start when you like.",
+    // Without chains, older images may still be shown.
+    ready: run.over
+      ? "No new images were made."
+      : `${drawing() ? "Your drawing" : "Pure noise"}. Start when you like.`,
     running: "Running",
     paused: "Paused",
-    answering: "",
+    redrawing: "",
     finished: progress
-      ? `Done: ${countOf(progress.steps, "step")} an image, ${formatSeconds(run.worked)} of work.`
+      ? `Done: ${countOf(progress.steps, "step")} an image, ${formatWork(run.worked)} of work.`
       : "Done.",
   };
   clearTimeout(slow);
-  if (run.state === "answering") {
+  if (run.state === "redrawing") {
     $("status").dataset.state = "running";
     slow = setTimeout(() => {
       // Meanwhile it may have turned out that weights must be fetched first.
@@ -100,24 +110,18 @@ export function showLeft(run) {
   if (long) $("left").textContent = `about ${formatDuration(left / 1000)} left`;
 }
 
-/** @param {import("../engine/engine.js").Progress} next */
-export function showProgress(next) {
-  state.progress = next;
-  showReadings(next);
-}
-
-/** Shows what belongs to a step, be it the present one or an earlier one. @param {import("../engine/engine.js").Progress} next */
+/** Shows what belongs to a step, be it the present one or an earlier one. @param {import("../types.js").Progress} next */
 export function showReadings(next) {
   const sigma = next.done && state.clean ? 0 : next.sigma;
   $("sigma").textContent = formatSigma(sigma);
-  $("step-count").textContent = `${next.step} of ${next.steps}`;
+  $("step-count").textContent = partOf(next.step, next.steps);
   // With one step for each level, both numbers are the same.
   $("level-row").hidden = next.levels === next.steps;
-  $("level").textContent = `${Math.min(next.level + 1, next.levels)} of ${next.levels}`;
+  $("level").textContent = partOf(Math.min(next.level + 1, next.levels), next.levels);
   const slider = $("timeline");
   slider.ariaValueMax = String(next.steps);
   slider.ariaValueNow = String(next.step);
-  slider.ariaValueText = `step ${next.step} of ${next.steps}, σ = ${formatSigma(sigma)}`;
+  slider.ariaValueText = `step ${partOf(next.step, next.steps)}, σ = ${formatSigma(sigma)}`;
   state.measures?.cursor(next.step);
   const coldness = plot.cursor(next.step, sigma);
   // Not on the root, for all styles of the page would be computed again with every step.
@@ -126,9 +130,10 @@ export function showReadings(next) {
 
 /**
  * Says what the images are.
- * @param {import("../engine/engine.js").View} view @param {import("../engine/engine.js").Progress | null} [at] the step that is shown
+ * @param {import("../types.js").View} view @param {import("../types.js").Progress | null} [at] the step that is shown
  */
 export function showView(view, at = state.progress) {
+  $("view").querySelector(`[value="${view}"]`).checked = true;
   $("caption-view").textContent =
     view !== "noisy"
       ? "D(x̃, σ), the network’s guess"
@@ -197,10 +202,10 @@ export function gauge(what) {
       bar.max = ofA + ofB;
       // A length that is not known counts for nothing, and neither does what has come of it.
       bar.value = (ofA && a) + b;
-      $("load-text").textContent = `Fetching the network, ${megabytes(ofA + ofB)} MB`;
+      $("load-text").textContent = `Fetching the network, ${fileSize(ofA + ofB)}`;
     } else {
       bar.removeAttribute("value");
-      if (b) $("load-text").textContent = `Fetching the network, ${megabytes(b)} MB so far`;
+      if (b) $("load-text").textContent = `Fetching the network, ${fileSize(b)} so far`;
     }
   };
 }

@@ -389,7 +389,7 @@ impl<'a> Page<'a> {
     ///
     /// When it shows something else.
     pub async fn steps(&self) -> Result<Steps> {
-        let text = self.text("#step-count").await?;
+        let text = self.text("#step-count").await?.replace(',', "");
         let numbers = text.split_once("of").and_then(|(done, total)| {
             Some(Steps { done: done.trim().parse().ok()?, total: total.trim().parse().ok()? })
         });

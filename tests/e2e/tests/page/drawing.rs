@@ -466,7 +466,7 @@ async fn redraws_do_not_queue() -> Result<()> {
                         const states = []; \
                         const run = new Run({ onState: (state) => states.push(state) }); \
                         for (const outdated of [true, false]) \
-                          await run.answer(async () => null, () => outdated); \
+                          await run.redraw(async () => null, () => outdated); \
                         let [time, freed] = [0, 0]; \
                         performance.now = () => (time += 500); \
                         const slow = { \
@@ -474,13 +474,13 @@ async fn redraws_do_not_queue() -> Result<()> {
                           advance: async () => ({ step: 2, steps: 1000, done: false }), \
                           free: () => freed++ }; \
                         for (const outdated of [[true, true], [true, false]]) \
-                          await run.answer(async () => slow, () => outdated.shift()); \
+                          await run.redraw(async () => slow, () => outdated.shift()); \
                         answer({ states, freed }); \
                       }).catch((error) => answer(String(error)))";
         let url = format!("{scripts}run/run.js");
         let found = browser.client.execute_async(script, vec![url.into()]).await?;
         // Without images, and with some that are given up when half of them are made.
-        let states = ["answering", "answering", "ready", "answering", "answering", "ready"];
+        let states = ["redrawing", "redrawing", "ready", "redrawing", "redrawing", "ready"];
         ensure!(found == json!({ "states": states, "freed": 2 }), "it is {found}");
         Ok(())
     })
@@ -498,7 +498,7 @@ async fn nobody_gets_images_that_were_given_up() -> Result<()> {
         let script = of_session(&format!(
             "{PEN} for (const key of [' ', 'ArrowRight', ' ']) press(key); \
              for (const key of [' ', 'ArrowDown', ' ']) press(key); \
-             return session.run.withChain(async (chain) => chain.progress().done)"
+             return session.run.withChains(async (chains) => chains.progress().done)"
         ));
         let done = browser.client.execute_async(&script, vec![]).await?;
         ensure!(done == true, "what one gets is done: {done}");

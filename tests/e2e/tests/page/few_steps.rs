@@ -116,7 +116,13 @@ async fn a_link_to_images_that_follow_a_drawing_gives_the_same() -> Result<()> {
         let server = Server::start(dist())?;
         let most = images(browser, &server, &link).await?.largest_difference(&drawn);
         ensure!(most == 0, "{link} gives other images, by {most} of 255");
-        Ok(())
+        // Without the drawing, the usual settings come back, as they do for whoever has drawn.
+        page.click("#draw").await?;
+        let usual = async || {
+            let script = "return document.getElementById('recommended').checked";
+            Ok(browser.client.execute(script, vec![]).await? == Value::Bool(true))
+        };
+        page.wait_until("the usual settings are back", usual).await
     })
     .await
 }

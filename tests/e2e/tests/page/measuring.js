@@ -30,7 +30,7 @@
       removeEventListener.apply(window, event);
     },
   });
-  const run = { dead: false, withChain: (/** @type {() => unknown} */ use) => use() };
+  const run = { dead: false, withChains: (/** @type {() => unknown} */ use) => use() };
   const go = () => tune(engine, run, () => idle, 1, "tiles of a test");
   await go();
   const busy = calls;

@@ -10,7 +10,9 @@ use e2e::{
 use fantoccini::key::Key;
 use serde_json::Value;
 
-use crate::common::{LONGER, TINY, TINY_GPU, dist, open_story, ready, settle, written_link};
+use crate::common::{
+    LONGER, TINY, TINY_GPU, dist, of_session, open_story, ready, settle, written_link,
+};
 
 /// Waits until the chains rest, which may be a step after a pause was requested, and checks that they do: if they went on,
 /// there would be another step after the next frames.
@@ -267,6 +269,27 @@ async fn steps_pauses_and_restarts() -> Result<()> {
 }
 
 /// The button that is there after a run makes other images; the same images come from Restart.
+/// If no chains can be made, older images stay, and are not called noise.
+#[tokio::test]
+async fn without_new_chains_the_page_says_so() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        let script = of_session(
+            "const { state } = await import(new URL('app/state.js', src)); \
+             state.engine.start = () => { throw new Error('no room'); }; \
+             session.begin(true); return null",
+        );
+        browser.client.execute_async(&script, vec![]).await?;
+        page.wait_for(State::Ready).await?;
+        let text = page.text("#status").await?;
+        ensure!(text == "No new images were made.", "it says {text}");
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test]
 async fn new_images_have_another_seed() -> Result<()> {
     with_browser(async |browser| {

@@ -207,6 +207,37 @@ async fn steps_lead_from_the_past_to_the_end_and_no_further() -> Result<()> {
     .await
 }
 
+/// An earlier step is shown in the view that the choice of views then names. When the page fails, nothing covers the
+/// message, and the keyboard reaches nothing that is hidden.
+#[tokio::test]
+async fn the_past_has_its_view_and_ends_with_a_failure() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Finished).await?;
+        wait_for_film(browser, TINY_FILM).await?;
+        let view = async || {
+            let script = "return document.querySelector('#view :checked').value";
+            Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
+        };
+        page.click("label:has([value=denoised])").await?;
+        settle(browser).await?;
+        focus(browser).await?;
+        for (key, name) in [(Key::Home, "noisy"), (Key::End, "denoised"), (Key::Home, "noisy")] {
+            page.press(&char::from(key).to_string()).await?;
+            ensure!(view().await? == name, "{name} is called {}", view().await?);
+        }
+        let script = of_session("session.fail(new Error('a test')); return null");
+        browser.client.execute_async(&script, vec![]).await?;
+        page.wait_for_message().await?;
+        ensure!(!page.is_shown("#replay").await?, "an earlier step covers the message");
+        let script = "return document.getElementById('draw').disabled";
+        ensure!(browser.client.execute(script, vec![]).await? == true, "one can draw");
+        Ok(())
+    })
+    .await
+}
+
 /// A finger that scrolls the page over the curve leaves what is shown alone; one that taps, or goes
 /// sideways, leads to a step.
 #[tokio::test]
@@ -325,7 +356,7 @@ async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
         let done = page.steps().await?.done;
         ensure!(done == 0, "step {done} is shown");
         let script =
-            of_session("return session.run.withChain(async (chain) => chain.progress().step)");
+            of_session("return session.run.withChains(async (chains) => chains.progress().step)");
         let reached = browser.client.execute_async(&script, vec![]).await?;
         let reached = reached.as_u64().with_context(|| format!("no run: {reached}"))?;
         page.click("#start").await?;
@@ -414,6 +445,22 @@ async fn an_image_can_be_enlarged() -> Result<()> {
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())
+    })
+    .await
+}
+
+/// A run rests while one of its images is looked at, and goes on afterwards.
+#[tokio::test]
+async fn a_run_goes_on_after_an_image_was_enlarged() -> Result<()> {
+    with_browser(async |browser| {
+        let (page, _) = ready(browser, &tiny_with("levels=1000")).await?;
+        wait_for_image_buttons(&page).await?;
+        page.click("#start").await?;
+        page.wait_for(State::Running).await?;
+        page.click(".image-buttons button").await?;
+        page.wait_for(State::Paused).await?;
+        page.press(&char::from(Key::Escape).to_string()).await?;
+        page.wait_for(State::Running).await
     })
     .await
 }
@@ -537,7 +584,10 @@ async fn steps_can_be_measured() -> Result<()> {
         let (page, _) = ready(browser, &tiny_with("levels=8")).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        page.click("#measures summary").await?;
+        // What was closed meanwhile is measured anew.
+        for _ in 0..3 {
+            page.click("#measures summary").await?;
+        }
         let measured = async || {
             let script = "return ['score', 'change'].map((name) => \
                           document.getElementById(`measured-${name}`).ariaLabel)";
