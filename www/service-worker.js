@@ -8,7 +8,7 @@
  * else (the page itself, models) comes from the network while there is one. So a new version of the page is seen at
  * once, and the old one is whole until no window shows it any more: then its files are removed.
  */
-import { match, put } from "./model/checked-cache.js";
+import { deleteOldest, match, put } from "./model/checked-cache.js";
 
 const VERSION = "";
 /** Files of this version that are not in its folder, relative to the page. @type {string[]} */
@@ -85,8 +85,10 @@ async function fetchModel(event, request, url) {
   try {
     const answer = await fetch(request);
     const length = Number(answer.headers.get("content-length") ?? Infinity);
+    // A network that asks for a login answers with a page of its own.
+    const isPage = answer.headers.get("content-type")?.startsWith("text/html");
     // The worker may be stopped when the page has its answer, so it is told of what is left to do.
-    if (answer.status === 200 && length <= MAX_BYTES)
+    if (answer.status === 200 && length <= MAX_BYTES && !isPage)
       event.waitUntil(keepModel(url, answer.clone()).catch(console.warn));
     return answer;
   } catch (error) {
@@ -96,13 +98,27 @@ async function fetchModel(event, request, url) {
   }
 }
 
-/** Keeps a model with its checksum. @param {string} url @param {Response} answer @throws {DOMException} if there is no room */
+/** Keeps a model with its checksum. @param {string} url @param {Response} answer @throws {Error} if it is too large, or there is no room */
 async function keepModel(url, answer) {
   const type = answer.headers.get("content-type");
-  const bytes = new Uint8Array(await answer.arrayBuffer());
+  const bytes = new Uint8Array(await new Response(bounded(answer)).arrayBuffer());
   await put(await caches.open(MODELS), url, bytes, type ? { "content-type": type } : {});
   // The small images that come with the page’s models need no room to be made.
   if (isWeights(url)) await deleteOldModels();
+}
+
+/** An answer's bytes, which are more than its length says if they came compressed. @param {Response} answer */
+function bounded(answer) {
+  let bytes = 0;
+  return answer.body?.pipeThrough(
+    new TransformStream({
+      transform(piece, controller) {
+        bytes += piece.length;
+        if (bytes > MAX_BYTES) throw new Error(`${answer.url} is too large to be kept`);
+        controller.enqueue(piece);
+      },
+    }),
+  );
 }
 
 /** A model that was kept. One that is damaged is deleted, as if it had never been kept. @param {string} url */
@@ -124,27 +140,10 @@ let deleting = Promise.resolve();
  * Deletes the models that were kept longest ago, if all of them are too large together. One call waits for another, as
  * each reads and counts what the other deletes.
  */
-const deleteOldModels = () => (deleting = deleting.then(deleteOld).catch(console.warn));
-
-async function deleteOld() {
-  const cache = await caches.open(MODELS);
-  /** @type {[request: Request, bytes: number][]} */
-  const sizes = [];
-  // A cache lists what was kept last at the end. What is put there again goes to the end, so this begins with the oldest.
-  for (const request of await cache.keys()) sizes.push([request, await sizeOf(cache, request)]);
-  let bytes = 0;
-  for (const [request, size] of sizes.reverse()) {
-    bytes += size;
-    if (bytes > MAX_ALL_BYTES) await cache.delete(request);
-  }
-}
-
-/** How many bytes a model has. Some that earlier versions kept do not say it. @param {Cache} cache @param {Request} request */
-async function sizeOf(cache, request) {
-  const kept = await cache.match(request);
-  if (!kept) return 0;
-  return Number(kept.headers.get("content-length") ?? (await kept.blob()).size);
-}
+const deleteOldModels = () =>
+  (deleting = deleting
+    .then(async () => deleteOldest(await caches.open(MODELS), MAX_ALL_BYTES))
+    .catch(console.warn));
 
 /** @param {Request} request */
 async function fetchPage(request) {

@@ -13,12 +13,11 @@ let known;
  * part that shows them, and then destroy every device of the page. So this must settle before the
  * page makes a device that it wants to keep.
  * @param {() => Promise<any>} makeDevice a GPUDevice for the trial alone
+ * @param {() => Error | Promise<Error>} late makes the error for a device that does not finish the trial
  * @returns {Promise<boolean>} rejects as `makeDevice` does, and then tries again when next asked
  */
-export function presents(makeDevice) {
-  known ??= makeDevice().then((device) =>
-    within(tried(device), GPU_ANSWER_MS, () => new Error("no answer")).catch(() => false),
-  );
+export function presents(makeDevice, late) {
+  known ??= makeDevice().then((device) => within(tried(device), GPU_ANSWER_MS, late));
   known.catch(() => (known = undefined));
   return known;
 }

@@ -82,7 +82,7 @@ export const canPresent = () =>
   presents(async () => {
     const adapter = await /** @type {any} */ (navigator).gpu.requestAdapter(OPTIONS);
     return deviceInTime(requestDevice.call(adapter), late("device"));
-  }).catch((error) => {
+  }, late("frame")).catch((error) => {
     if (error instanceof Failure) throw error;
     // The engine asks for a device, too, and says what is wrong.
     return true;

@@ -41,3 +41,26 @@ export async function match(cache, address) {
     return "damaged";
   }
 }
+
+/**
+ * Deletes the files that were kept longest ago, if all of them are too large together.
+ * @param {Cache} cache @param {number} most bytes that stay
+ */
+export async function deleteOldest(cache, most) {
+  /** @type {[request: Request, bytes: number][]} */
+  const sizes = [];
+  // A cache lists what was kept last at the end. What is put there again goes to the end, so this begins with the oldest.
+  for (const request of await cache.keys()) sizes.push([request, await sizeOf(cache, request)]);
+  let bytes = 0;
+  for (const [request, size] of sizes.reverse()) {
+    bytes += size;
+    if (bytes > most) await cache.delete(request);
+  }
+}
+
+/** How many bytes a file has. Some that earlier versions kept do not say it. @param {Cache} cache @param {Request} request */
+async function sizeOf(cache, request) {
+  const kept = await cache.match(request);
+  if (!kept) return 0;
+  return Number(kept.headers.get("content-length") ?? (await kept.blob()).size);
+}

@@ -7,7 +7,7 @@
  */
 
 import { within } from "../engine/within.js";
-import { match, put } from "./checked-cache.js";
+import { deleteOldest, match, put } from "./checked-cache.js";
 
 /** The hub that names refer to. */
 const HUB = "https://huggingface.co";
@@ -17,6 +17,8 @@ const SCHEME = "hf:";
 const FILE = "model.safetensors";
 const REVISION = "main";
 const CACHE = "ncsn hub";
+/** The most bytes that all kept files have together: beyond that, those that were kept longest ago are deleted. */
+const MAX_ALL_BYTES = 1 << 29;
 /** How many milliseconds a hub has to say whether there is a newer file. */
 const ANSWER_MS = 5000;
 
@@ -73,8 +75,13 @@ export function hubFile(name, hub = HUB) {
       if (response === cached) return;
       const tag = response.headers.get("etag");
       const kept = await cache();
-      // Without room for it, it is fetched again next time.
-      if (kept) await put(kept, url, bytes, tag ? { etag: tag } : {}).catch(() => {});
+      if (!kept) return;
+      try {
+        await put(kept, url, bytes, tag ? { etag: tag } : {});
+        await deleteOldest(kept, MAX_ALL_BYTES);
+      } catch {
+        // Without room for it, it is fetched again next time.
+      }
     },
   };
 }

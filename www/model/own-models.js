@@ -6,7 +6,7 @@
  * The page fetches this when the visitor opens a file, or such a model.
  */
 import { carryOver } from "../app/carry-over.js";
-import { match, put } from "./checked-cache.js";
+import { match, put, sumOf } from "./checked-cache.js";
 import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
@@ -75,8 +75,6 @@ export async function openModel(file) {
       `${file.name} has ${fileSize(file.size)}, and the page takes up to ${fileSize(MAX_MODEL_BYTES)}.`,
     );
   const cache = await openCache();
-  // The list of names has one in each line.
-  const name = file.name.replace(/[\r\n]+/g, " ");
   const bytes = new Uint8Array(await file.arrayBuffer());
   try {
     // Where the module has not come yet, or has stopped, the model is checked when it is loaded.
@@ -87,6 +85,7 @@ export async function openModel(file) {
       `${file.name} is not a model that this page can run: ${reason} Models are written by this project’s train and import commands.`,
     );
   }
+  const name = await nameFor(file, bytes, cache);
   await put(cache, addressOf(name), bytes).catch((error) => {
     throw new Error(`The browser has no room to keep ${name}: ${error.message}`);
   });
@@ -94,6 +93,22 @@ export async function openModel(file) {
   const link = new URL(`./?model=${encodeURIComponent(OWN + name)}`, location.href);
   carryOver(link);
   location.href = link.href;
+}
+
+/**
+ * A name for a file: with a number, if another file of this name is here. A model that was trained on the page may be nowhere
+ * else.
+ * @param {File} file @param {Uint8Array<ArrayBuffer>} bytes @param {Cache} cache
+ */
+async function nameFor(file, bytes, cache) {
+  // The list of names has one in each line.
+  const name = file.name.replace(/[\r\n]+/g, " ");
+  const sum = await sumOf(bytes);
+  for (let n = 1; ; n++) {
+    const free = n === 1 ? name : name.replace(/(\.\w+)?$/, (type) => ` (${n})${type}`);
+    const kept = await match(cache, addressOf(free));
+    if (!(kept instanceof Response) || sum === (await sumOf(await kept.arrayBuffer()))) return free;
+  }
 }
 
 /** @param {string} name */

@@ -465,7 +465,11 @@ async fn images_that_cannot_be_right_are_a_failure() -> Result<()> {
 
 #[tokio::test]
 async fn a_gpu_that_does_not_answer_is_not_waited_for() -> Result<()> {
-    for call in ["GPU.prototype.requestAdapter", "GPUAdapter.prototype.requestDevice"] {
+    for call in [
+        "GPU.prototype.requestAdapter",
+        "GPUAdapter.prototype.requestDevice",
+        "GPUQueue.prototype.onSubmittedWorkDone",
+    ] {
         lacks(TINY_GPU, &never_settles(call), "no-answer").await?;
     }
     // Where the visitor has not asked for the GPU, the CPU takes over.

@@ -12,10 +12,34 @@ use e2e::{
 
 /// Opens a model from a file, and waits until it is the page's.
 async fn open_own(browser: &Browser, server: &Server, name: &str) -> Result<()> {
+    open_own_of(browser, server, name, "www/models/emoji.safetensors").await
+}
+
+/// The same, with the contents of a given file.
+async fn open_own_of(browser: &Browser, server: &Server, name: &str, file: &str) -> Result<()> {
     let page = Page::open(browser, server, TINY).await?;
     page.wait_for(State::Ready).await?;
-    drop_file(browser, name, "www/models/emoji.safetensors").await?;
+    drop_file(browser, name, file).await?;
     wait_for_own_model(&page).await
+}
+
+/// A model of the same name with other contents gets another name: the first may be nowhere else.
+#[tokio::test]
+async fn a_model_does_not_replace_another_of_its_name() -> Result<()> {
+    with_browser(async |browser| {
+        let server = Server::start(dist())?;
+        for file in ["emoji", "mnist", "emoji"] {
+            let file = format!("www/models/{file}.safetensors");
+            open_own_of(browser, &server, "mine.safetensors", &file).await?;
+        }
+        let names = "const nameOf = ({ url }) => decodeURIComponent(url.split('/').at(-1)); \
+                     return caches.open('ncsn own models').then((cache) => cache.keys()) \
+                       .then((kept) => kept.map(nameOf).sort().join())";
+        let names = browser.client.execute(names, vec![]).await?;
+        ensure!(names == "mine (2).safetensors,mine.safetensors", "it keeps {names}");
+        Ok(())
+    })
+    .await
 }
 
 /// A byte of a cached model that has changed is noticed, though the file could still be read.
