@@ -35,7 +35,7 @@ const nearby = new Promise((come) => {
     watch.disconnect();
     come(null);
   });
-  // All of it: a visitor may jump to its end, past its title.
+  // The whole section, since a jump to its end skips the title.
   watch.observe($("how"));
 });
 nearby

@@ -1,7 +1,7 @@
 // @ts-check
 /** What a visitor does. */
 import { carryOver } from "./carry-over.js";
-import { $ } from "../dom/dom.js";
+import { $, isTyping } from "../dom/dom.js";
 import { failureOf } from "../failures/failures.js";
 import { hasEngine } from "../engine/engine.js";
 import { listenToKeys } from "./keys.js";
@@ -80,7 +80,7 @@ async function changeEngine(choice) {
     }
     before.free();
     link.set("engine", name);
-    // Otherwise other images were asked for meanwhile.
+    // If not, `use` has begun a run already.
     if (run.state === "ready") begin(again);
   } catch (error) {
     if (fatalErrors.failure) return;
@@ -126,9 +126,10 @@ function listenToFiles() {
     event.preventDefault();
     takeFile(file);
   });
-  addEventListener("paste", ({ clipboardData }) => {
+  addEventListener("paste", ({ clipboardData, target }) => {
     const file = clipboardData?.files[0];
-    if (file) takeFile(file);
+    // What is copied from a spreadsheet is text for a field, and comes with a picture of it.
+    if (file && !isTyping(target)) takeFile(file);
   });
 }
 
@@ -157,7 +158,9 @@ function takeAlong(choice, href) {
 export function listen() {
   for (const [choice] of models) {
     const { href } = choice;
-    choice.addEventListener("click", () => takeAlong(choice, href));
+    // Links are also opened by the middle button, and from the menu of the right one.
+    for (const event of ["click", "auxclick", "contextmenu"])
+      choice.addEventListener(event, () => takeAlong(choice, href));
   }
   $("start").addEventListener("click", toggle);
   $("step").addEventListener("click", step);

@@ -12,6 +12,8 @@ import { state } from "./state.js";
  * @throws {Error} for people, if it is of no use here, or not yet
  */
 export async function take(file) {
+  // What becomes of the file, or why nothing does, would be behind it.
+  /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog[open]"))?.close();
   if (file.type.startsWith("image/")) return draw(file);
   // The systems of most visitors have no media type for models.
   if (/\.safetensors$/i.test(file.name))

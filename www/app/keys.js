@@ -3,7 +3,7 @@
  * Shortcuts of a single key. Visitors who control a computer by voice can switch them off (WCAG 2.1.4); the dialog
  * that lists them is fetched when it is asked for.
  */
-import { $ } from "../dom/dom.js";
+import { $, isTyping } from "../dom/dom.js";
 import { recall, remember } from "../dom/storage.js";
 
 /** The name under which it is stored that the visitor wants no shortcuts. */
@@ -43,8 +43,7 @@ export function listenToKeys(shortcuts, usable) {
     // The focus may be outside of an open dialog, but the page behind it must not react.
     if (document.querySelector("dialog[open]")) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    const typing = "input:not([type=radio], [type=checkbox]), select, textarea, [contenteditable]";
-    if (target.closest(typing)) return;
+    if (isTyping(target)) return;
     if (event.key === "?") list();
     const shortcut = shortcuts.find(({ key }) => key === event.key.toLowerCase());
     // Space presses the focused button, and otherwise scrolls the page.

@@ -9,6 +9,7 @@ import { startWorker } from "../dom/own-script.js";
 import { inRepository } from "../dom/repository.js";
 import { imageOf } from "../view/pixels.js";
 import { modelLabel, ownName, state, trainingUrl } from "../app/state.js";
+import { CLOSE, COPY } from "./thresholds.js";
 import { smaller } from "./training-set.js";
 
 /** A name of a data set that can be in a command: cards come from strangers, and a visitor may run the command. */
@@ -141,9 +142,9 @@ export class Copies {
     const all = count.toLocaleString("en");
     const far = distance.toFixed(2);
     const judgment =
-      distance < 0.25 * usual
+      distance < COPY * usual
         ? "this one is much nearer, so it may be a copy."
-        : distance < 0.75 * usual
+        : distance < CLOSE * usual
           ? "this one is nearer than that, but it is another image."
           : "this one is as new as they are to each other.";
     const shown = thinned(steps, SHOWN);

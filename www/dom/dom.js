@@ -4,6 +4,12 @@
 /** The element with an id, which `index.html` has. @param {string} id @returns {any} */
 export const $ = (id) => document.getElementById(id);
 
+/** Whether keys that are pressed on an element are for a field of its own. @param {any} target @returns {boolean} */
+export const isTyping = (target) =>
+  target.closest(
+    "input:not([type=radio], [type=checkbox], [type=range]), select, textarea, [contenteditable]",
+  ) !== null;
+
 /** Makes another element. @param {string} name @param {string} [text] @param {Record<string, unknown>} [properties] @returns {any} */
 export function element(name, text = "", properties = {}) {
   return Object.assign(document.createElement(name), { textContent: text, ...properties });

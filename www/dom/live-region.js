@@ -14,6 +14,6 @@ export const showSilently = (region, text) => write(region, text, "off");
 function write(region, text, live) {
   const changed = region.getAttribute("aria-live") !== live;
   if (changed) region.setAttribute("aria-live", live);
-  // A text that came while nothing was read out is put there once more, or nobody would hear it.
+  // Changes that were made while the region was off are not announced, so the text is set again.
   if (region.textContent !== text || (changed && live === "polite")) region.textContent = text;
 }

@@ -26,6 +26,7 @@ export function showOwnModels() {
     link.href = `./?model=${encodeURIComponent(OWN + name)}`;
     const label = document.createElement("span");
     label.textContent = link.title = ownLabel(name);
+    label.dir = "auto";
     link.append(label);
     $("models").append(link);
   }

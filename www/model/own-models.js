@@ -7,6 +7,7 @@
  */
 import { carryOver } from "../app/carry-over.js";
 import { match, put, sumOf } from "./checked-cache.js";
+import { onConfirmed } from "../dom/confirm.js";
 import { dialogOf, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
@@ -157,7 +158,7 @@ function kept(name, status) {
   const row = element("div", "", { className: "kept" });
   const remove = element("button", "Remove", { type: "button" });
   remove.setAttribute("aria-label", `Remove ${ownLabel(name)} from this browser`);
-  remove.addEventListener("click", async () => {
+  onConfirmed(remove, "Remove for good?", async () => {
     try {
       await forget(name);
       // The focus would be lost with the button.
@@ -171,6 +172,7 @@ function kept(name, status) {
   });
   const link = element("a", ownLabel(name), {
     href: `./?model=${encodeURIComponent(OWN + name)}`,
+    dir: "auto",
   });
   row.append(link, remove);
   return row;

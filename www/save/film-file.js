@@ -27,7 +27,8 @@ const CODECS = /** @type {const} */ ([
  * @typedef {object} FilmFile
  * @property {string} ending of its name
  * @property {number} bytes about how many it has
- * @property {(onProgress: (done: number) => void) => Promise<Blob>} make `onProgress` is called with the part that is done
+ * @property {(onProgress: (done: number) => void, signal: AbortSignal) => Promise<Blob>} make `onProgress` is called with
+ *   the part that is done; rejects when the signal aborts
  */
 
 /** What is kept of a film: not more than so many frames, evenly, and all arranged like the last. @param {readonly Frame[]} frames */
@@ -64,13 +65,12 @@ export async function filmFiles(run) {
     gif: {
       ending: "gif",
       bytes: pixels * scale * GIF_BYTES,
-      make: (onProgress) => made("save/gif-worker.js", "image/gif", { ...film, scale }, onProgress),
+      make: (...rest) => made("save/gif-worker.js", "image/gif", { ...film, scale }, ...rest),
     },
     video: codec && {
       ending: "webm",
       bytes: (pixels * VIDEO_BITS) / 8,
-      make: (onProgress) =>
-        made("save/video-worker.js", "video/webm", { ...film, ...codec }, onProgress),
+      make: (...rest) => made("save/video-worker.js", "video/webm", { ...film, ...codec }, ...rest),
     },
   };
 }
@@ -93,12 +93,12 @@ export function morphFile(path) {
   return {
     ending: "gif",
     bytes: width * height * places.length * scale * GIF_BYTES,
-    async make(onProgress) {
+    async make(...rest) {
       const bitmaps = await Promise.all(path.map((image) => createImageBitmap(image)));
       const images = places.map((at) => bitmaps[at]);
       const film = { images, margin: 0, ground: BACKGROUND, milliseconds, scale };
       try {
-        return await made("save/gif-worker.js", "image/gif", film, onProgress);
+        return await made("save/gif-worker.js", "image/gif", film, ...rest);
       } finally {
         for (const bitmap of bitmaps) bitmap.close();
       }
@@ -128,12 +128,15 @@ async function videoCodec(image, gap, bitrate) {
 /**
  * Has a worker make a file.
  * @param {string} script @param {string} type of the file @param {object} film @param {(done: number) => void} onProgress
+ * @param {AbortSignal} signal
  * @returns {Promise<Blob>}
  */
-function made(script, type, film, onProgress) {
+function made(script, type, film, onProgress, signal) {
+  signal.throwIfAborted();
   const worker = startWorker(script);
   /** @type {Promise<Blob>} */
   const file = new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
     worker.addEventListener("message", ({ data: { done, bytes, error } }) => {
       if (error) reject(new Error(`The file could not be made: ${error}`));
       else if (bytes) resolve(new Blob([bytes], { type }));

@@ -23,6 +23,8 @@ export async function openSaveDialog(shown) {
   const status = element("p", "", { className: "hint" });
   status.setAttribute("role", "status");
   const list = element("div", "", { className: "ways" });
+  /** Ends what is being made when the dialog closes. */
+  const closed = new AbortController();
   /** @param {string} id @param {string} label @param {string} hint @param {() => Promise<string>} act says what it has done */
   const way = (id, label, hint, act) => {
     const button = element("button", label, { type: "button", id });
@@ -52,8 +54,9 @@ export async function openSaveDialog(shown) {
       async () => {
         const making = `Making the ${ending === "gif" ? "GIF" : "video"}`;
         announce(status, `${making}…`);
-        const file = await make((done) =>
-          showSilently(status, `${making}: ${Math.round(100 * done)} %`),
+        const file = await make(
+          (done) => showSilently(status, `${making}: ${Math.round(100 * done)} %`),
+          closed.signal,
         );
         saveAs(file, `${shown.name(what)}.${ending}`);
         return `Saved: ${fileSize(file.size)}.`;
@@ -64,10 +67,10 @@ export async function openSaveDialog(shown) {
     film("run", label, hint, {
       ...file,
       // Read again: a step that was drawn anew meanwhile, as in a window of another size, has another image now.
-      async make(onProgress) {
+      async make(...rest) {
         const now = (await filmFiles(shown.frames()))?.[kind];
         if (!now) throw new Error("Other images have taken the place of this run.");
-        return now.make(onProgress);
+        return now.make(...rest);
       },
     });
   const files = await filmFiles(shown.frames());
@@ -108,7 +111,10 @@ export async function openSaveDialog(shown) {
   // The second of two quick clicks may come before the first has opened the dialog.
   if (document.querySelector("dialog[open]")) return;
   const dialog = dialogOf("save-dialog", "Save and send", [list, status]);
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    closed.abort();
+    dialog.remove();
+  });
   dialog.showModal();
 }
 

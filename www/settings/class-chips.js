@@ -2,13 +2,13 @@
 /**
  * Which class the images show, for models that have classes. The page fetches this for those.
  */
-import { $ } from "../dom/dom.js";
+import { $, element } from "../dom/dom.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 import { numberFrom } from "./fields.js";
 
 /** With more classes, only some are shown, and there is a field to search the others. */
 const MANY = 30;
-/** Instead of the name of a class: classes as often as in training, and one class for each image, in order. */
+/** Instead of the name of a class. ANY: classes as often as in training. EACH: image i shows class i. */
 const ANY = "";
 const EACH = "*";
 /** The name of a folder that begins with a number, for its place among the others. */
@@ -153,7 +153,8 @@ export class ClassChips {
     this.#found = shown;
     if (!search && this.#number(this.#chosen) >= 0 && !shown.includes(this.#chosen))
       shown.unshift(this.#chosen);
-    const chips = shown.map((name) => chip(name, this.#label(name), this.#chosen));
+    const kanji = this.#meanings !== undefined;
+    const chips = shown.map((name) => chip(name, this.#label(name), this.#chosen, kanji));
     if (!search)
       chips.unshift(chip(ANY, "any", this.#chosen), chip(EACH, "each in turn", this.#chosen));
     $("chips").replaceChildren(...chips);
@@ -169,8 +170,8 @@ export class ClassChips {
   }
 }
 
-/** @param {string} value @param {string} text @param {string} chosen */
-function chip(value, text, chosen) {
+/** @param {string} value @param {string} text @param {string} chosen @param {boolean} [kanji] whether the first word is one */
+function chip(value, text, chosen, kanji = false) {
   const label = document.createElement("label");
   const input = Object.assign(document.createElement("input"), {
     type: "radio",
@@ -178,8 +179,11 @@ function chip(value, text, chosen) {
     value,
     checked: value === chosen,
   });
-  const words = document.createElement("span");
-  words.textContent = text;
+  const words = element("span", kanji ? "" : text, { dir: "auto" });
+  if (kanji) {
+    const [first, ...rest] = text.split(" ");
+    words.append(element("bdi", first, { lang: "ja" }), ` ${rest.join(" ")}`);
+  }
   label.append(input, words);
   return label;
 }

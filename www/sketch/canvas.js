@@ -3,7 +3,7 @@
  * The sketch canvas: a drawing of the model's size, pixel by pixel, so that a link carries exactly what the
  * images start from. The page fetches this module when it needs it.
  */
-import { $ } from "../dom/dom.js";
+import { $, isTyping } from "../dom/dom.js";
 import { channels } from "./brush.js";
 import { paperOf } from "./paper.js";
 import { fitted, inverted, isOpposite } from "./fit.js";
@@ -47,7 +47,9 @@ export class SketchCanvas {
     const { image_shape } = card;
     this.#observer = observer;
     this.#gray = image_shape.channels < 3;
-    this.styled = addStyleSheet("sketch/canvas.css");
+    this.styled = Promise.all(
+      ["sketch/palette.css", "sketch/canvas.css"].map((name) => addStyleSheet(name)),
+    );
     this.#sheet.renew(image_shape.width, image_shape.height, paperOf(card));
     offerColors(image_shape.channels, this.#sheet.paper);
     this.#hint();
@@ -115,10 +117,8 @@ export class SketchCanvas {
   #key(event) {
     // Events that a browser makes while it fills in a field have no key.
     const key = event.key?.toLowerCase();
-    const typing = /** @type {HTMLElement} */ (event.target).closest(
-      "input:not([type=range]), select, textarea, [contenteditable]",
-    );
-    if (!(event.ctrlKey || event.metaKey) || event.altKey || typing || $("drawing").hidden) return;
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || $("drawing").hidden) return;
+    if (isTyping(event.target)) return;
     // While a dialog is open, keys are not meant for the canvas behind it.
     if (document.querySelector("dialog[open]")) return;
     if (key === "z" && !event.shiftKey) this.#undo();

@@ -1,5 +1,6 @@
 // @ts-check
 /** Files that are dropped on a dialog or pasted into it, before the page, which lies behind it, would take them. */
+import { isTyping } from "../dom/dom.js";
 
 /**
  * @param {HTMLElement} dialog has the class `takes` while files are over it
@@ -11,9 +12,11 @@ export function takeFiles(dialog, open, onFiles) {
   dialog.addEventListener("dragover", (event) => {
     event.preventDefault();
     event.stopPropagation();
-    drops(true);
+    if (open()) drops(true);
   });
-  dialog.addEventListener("dragleave", () => drops(false));
+  dialog.addEventListener("dragleave", ({ relatedTarget }) => {
+    if (!dialog.contains(/** @type {Node | null} */ (relatedTarget))) drops(false);
+  });
   const take = (/** @type {Event} */ event, /** @type {DataTransfer | null} */ transfer) => {
     drops(false);
     event.stopPropagation();
@@ -25,5 +28,7 @@ export function takeFiles(dialog, open, onFiles) {
     event.preventDefault();
     take(event, event.dataTransfer);
   });
-  dialog.addEventListener("paste", (event) => take(event, event.clipboardData));
+  dialog.addEventListener("paste", (event) => {
+    if (!isTyping(event.target)) take(event, event.clipboardData);
+  });
 }

@@ -1,12 +1,13 @@
 // @ts-check
 /** The line "Your model": the run that an earlier visit has left in this browser, and what one can do with it. */
+import { onConfirmed } from "../dom/confirm.js";
 import { focusTitle } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { saveAs } from "../save/png.js";
 import { forget, keptRun, readModel } from "./kept.js";
 import { fileOf } from "./model-file.js";
 
-/** @typedef {{ text: string, act: () => Promise<void> }} Action */
+/** @typedef {{ text: string, act: () => Promise<void>, question?: string }} Action with a question if it cannot be undone */
 /**
  * What the panel does.
  * @typedef {object} Panel
@@ -59,9 +60,11 @@ export class KeptRun {
   /** @param {string} name of the model @param {string} rest of the sentence @param {Action} action before those that are always there */
   #say(name, rest, action) {
     this.#words.replaceChildren("Your model ", element("strong", name), rest);
-    const buttons = [action, ...this.#always(name)].map(({ text, act }) => {
+    const buttons = [action, ...this.#always(name)].map(({ text, act, question }) => {
       const button = element("button", text, { type: "button" });
-      button.addEventListener("click", () => act().catch(this.#panel.fail));
+      const go = () => void act().catch(this.#panel.fail);
+      if (question) onConfirmed(button, question, go);
+      else button.addEventListener("click", go);
       return button;
     });
     const focused = this.#keys.contains(document.activeElement);
@@ -84,6 +87,7 @@ export class KeptRun {
       },
       {
         text: "Delete",
+        question: "Delete for good?",
         act: async () => {
           await forget();
           this.#panel.deleted();

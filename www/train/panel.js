@@ -37,7 +37,10 @@ export async function openTraining() {
   if (document.querySelector("dialog[open]")) return;
   if (!state.loaded) throw new Error("Training needs the page’s model, which is not loaded yet.");
   if (!panel) {
-    await Promise.all([styleDialogs(), addStyleSheet("train/panel.css")]);
+    await Promise.all([
+      styleDialogs(),
+      ...["sketch/palette.css", "train/panel.css"].map((name) => addStyleSheet(name)),
+    ]);
     // A second click while the style sheet was on its way may have made it.
     panel ??= new Panel(state.loaded.card);
   }
@@ -268,7 +271,7 @@ class Panel {
   }
 
   async #small() {
-    await this.#leave();
+    await this.#end();
     this.#setup.chooseSmall();
   }
 
@@ -339,8 +342,22 @@ class Panel {
     saveAs(file, file.name);
   }
 
-  /** Ends the run, and goes back to the form. */
+  /** Ends the run, or first asks where the browser has not kept what it has learned. */
   async #leave() {
+    const run = this.#run;
+    if (run?.keeps !== false || !run.step) return this.#end();
+    this.#progress.trouble(
+      "This browser has not kept the run. When it ends, only a model that you have downloaded is left.",
+      [
+        { text: "End it", act: () => void this.#end().catch((error) => this.#fail(error)) },
+        { text: "Keep it", act() {} },
+      ],
+      false,
+    );
+  }
+
+  /** Ends the run, and goes back to the form. */
+  async #end() {
     await this.#run?.pause();
     this.#run?.end();
     this.#run = null;

@@ -3,12 +3,10 @@
  * Samples of a network that is being trained, each beside the training image that is nearest to it: they show whether the
  * network copies its training images.
  */
+import { CLOSE, COPY } from "../copies/thresholds.js";
 import { element } from "../dom/dom.js";
 import { canvasOf } from "./images.js";
 
-/** A sample nearer than this, in units of the usual distance between training images, is a copy; or close to one. */
-const COPY = 0.25;
-const CLOSE = 0.75;
 /** With fewer images than this, a network that only copies is no surprise. */
 const PLENTY = 200;
 

@@ -11,7 +11,7 @@ import { wrongImages } from "../failures/failures.js";
 import { restDuring } from "../run/rest.js";
 import { settingsFor } from "../settings/suited.js";
 import { run } from "../app/session.js";
-import { state } from "../app/state.js";
+import { lessMotion, state } from "../app/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
@@ -114,6 +114,15 @@ class Column {
   async #show() {
     const chains = /** @type {Chains} */ (this.#chains);
     const { step, steps, sigma, done } = chains.progress();
+    // For visitors who asked for less motion, only the beginning and the end are shown.
+    if (!lessMotion.matches || step === 0 || done) await this.#paint(chains);
+    this.#track.style.setProperty("--done", String(step / steps));
+    this.root.style.setProperty("--coldness", `${((100 * step) / steps).toFixed(1)}%`);
+    this.#output.textContent = done ? "done" : `σ = ${formatSigma(sigma)}`;
+  }
+
+  /** @param {Chains} chains */
+  async #paint(chains) {
     const pixels = await chains.pixels("noisy");
     const { width, height } = /** @type {any} */ (state.loaded).card.image_shape;
     const [w, h] = sizeOf({ ...GRID, width, height });
@@ -121,9 +130,6 @@ class Column {
       Object.assign(this.#canvas, { width: w, height: h });
     const images = new ImageData(/** @type {any} */ (pixels), width, height * ACROSS ** 2);
     paintGrid(this.#context, images, height, GRID);
-    this.#track.style.setProperty("--done", String(step / steps));
-    this.root.style.setProperty("--coldness", `${((100 * step) / steps).toFixed(1)}%`);
-    this.#output.textContent = done ? "done" : `σ = ${formatSigma(sigma)}`;
   }
 
   free() {

@@ -71,7 +71,7 @@ export class Timeline {
     return this.#held ? null : this.#shown;
   }
 
-  /** To be called when the grid was drawn: the present is shown again, unless it was drawn by what the past outlasts. */
+  /** To be called after each drawing of the grid: leaves the past unless `stay` is under way. */
   drawn() {
     if (!this.#staying) this.leave();
   }
