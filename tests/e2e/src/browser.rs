@@ -99,13 +99,32 @@ pub async fn with_browser_on<T>(
     adapter: Adapter,
     visit: impl AsyncFnOnce(&Browser) -> Result<T>,
 ) -> Result<T> {
+    with_chrome(capabilities(adapter)?, visit).await
+}
+
+/// Like [`with_browser`], for visitors who have chosen text of twice the usual size in their browser.
+///
+/// # Errors
+///
+/// As for [`with_browser`].
+pub async fn with_large_text<T>(visit: impl AsyncFnOnce(&Browser) -> Result<T>) -> Result<T> {
+    let mut capabilities = capabilities(Adapter::SwiftShader)?;
+    capabilities["goog:chromeOptions"]["prefs"] =
+        json!({ "webkit.webprefs.default_font_size": 32 });
+    with_chrome(capabilities, visit).await
+}
+
+async fn with_chrome<T>(
+    capabilities: Map<String, Value>,
+    visit: impl AsyncFnOnce(&Browser) -> Result<T>,
+) -> Result<T> {
     let program = Program {
         variable: "CHROMEDRIVER",
         name: "chromedriver",
         // "ChromeDriver was started successfully on port 34567."
         before_port: "successfully on port ",
     };
-    with_driver(&program, capabilities(adapter)?, async |browser| {
+    with_driver(&program, capabilities, async |browser| {
         let watch = format!(
             "addEventListener('securitypolicyviolation', (event) => console.error(\
              '{VIOLATION}', event.effectiveDirective, event.blockedURI, event.sample, event.sourceFile))"

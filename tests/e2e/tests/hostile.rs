@@ -7,8 +7,8 @@ use std::{env, fs, process, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use common::{
-    TINY, dist, drop_file, first_noise, open_card, open_sketch, ready, ready_on, tiny_with,
-    wait_for_own_model,
+    TINY, dist, drop_file, first_noise, open_card, open_sketch, ready, ready_on, remove_own_model,
+    tiny_with, wait_for_own_model,
 };
 use e2e::{
     browser::{Browser, with_browser},
@@ -258,9 +258,8 @@ async fn a_hostile_name_of_a_file_is_only_text() -> Result<()> {
             browser.resize(width, 900).await?;
             ensure!(!page.overflows().await?, "{width}: the page scrolls sideways");
         }
-        page.click("#own-dialog [aria-label^=Remove]").await?;
-        let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
-        page.wait_until("it is removed", removed).await?;
+        page.click("#own-dialog form button").await?;
+        remove_own_model(&page).await?;
         nothing_ran(browser).await
     })
     .await

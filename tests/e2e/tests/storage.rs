@@ -3,7 +3,7 @@
 mod common;
 
 use anyhow::{Result, ensure};
-use common::{TINY, dist, drop_file, wait_for_own_model};
+use common::{TINY, dist, drop_file, remove_own_model, wait_for_own_model};
 use e2e::{
     browser::{Browser, with_browser},
     page::{Page, State},
@@ -140,11 +140,7 @@ async fn two_tabs_do_not_disturb_each_other() -> Result<()> {
         let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("mine"), "the second tab does not know it");
-        page.click("#own-model").await?;
-        page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
-        page.click("#own-dialog [aria-label^=Remove]").await?;
-        let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
-        page.wait_until("it is removed", removed).await?;
+        remove_own_model(&page).await?;
         page.click("#own-dialog form button").await?;
         let closed = async || Ok(!page.is_shown("#own-dialog").await?);
         page.wait_until("the dialog is closed", closed).await?;

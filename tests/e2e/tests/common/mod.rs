@@ -197,13 +197,13 @@ pub async fn drop_file(browser: &Browser, name: &str, of: &str) -> Result<()> {
     hand_over(browser, "new DragEvent('drop', { dataTransfer: data, ...options })", name, of).await
 }
 
-/// Pastes such a file.
+/// Pastes such a file where the focus is.
 pub async fn paste_file(browser: &Browser, name: &str, of: &str) -> Result<()> {
     hand_over(browser, "new ClipboardEvent('paste', { clipboardData: data, ...options })", name, of)
         .await
 }
 
-/// Gives the page a file by an event.
+/// Gives the page a file by an event: a browser drops where the pointer is, and pastes where the focus is.
 async fn hand_over(browser: &Browser, event: &str, name: &str, of: &str) -> Result<()> {
     let script = format!(
         "const [name, of, answer] = arguments; \
@@ -212,11 +212,25 @@ async fn hand_over(browser: &Browser, event: &str, name: &str, of: &str) -> Resu
            const type = name.endsWith('.png') ? 'image/png' : ''; \
            data.items.add(new File([bytes], name, {{ type }})); \
            const options = {{ bubbles: true, cancelable: true }}; \
-           document.body.dispatchEvent({event}); \
+           const event = {event}; \
+           const place = event.type === 'paste' ? document.activeElement : document.body; \
+           place.dispatchEvent(event); \
            answer() }})"
     );
     browser.client.execute_async(&script, vec![name.into(), of.into()]).await?;
     Ok(())
+}
+
+/// Removes the first model of the visitor's own, in the dialog of these, which asks first.
+pub async fn remove_own_model(page: &Page<'_>) -> Result<()> {
+    page.click("#own-model").await?;
+    page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
+    page.click("#own-dialog .kept button").await?;
+    let label = page.text("#own-dialog .kept button").await?;
+    ensure!(label == "Remove for good?", "the button does not ask: {label}");
+    page.click("#own-dialog .kept button").await?;
+    let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
+    page.wait_until("it is removed", removed).await
 }
 
 /// Waits until the page has loaded itself with a model of the visitor's own, and is ready to run it: it does not start by

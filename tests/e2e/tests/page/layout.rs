@@ -4,7 +4,7 @@ use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use e2e::{
-    browser::with_browser,
+    browser::{with_browser, with_large_text},
     page::{Page, State},
     server::Server,
 };
@@ -81,6 +81,24 @@ async fn fits_every_screen() -> Result<()> {
                     format!("{width} pixels{canvas}: the grid is in the middle of the screen");
                 page.wait_until(&what, fits).await?;
             }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Nor may it with text of twice the usual size.
+#[tokio::test]
+async fn large_text_fits_every_screen() -> Result<()> {
+    with_large_text(async |browser| {
+        let (page, _) = ready(browser, TINY).await?;
+        for panel in ["#seed", "#denoise"] {
+            page.unfold(panel).await?;
+        }
+        for (width, height) in SCREENS {
+            browser.resize(width, height).await?;
+            let what = format!("{width} pixels: nothing scrolls sideways");
+            page.wait_until(&what, async || Ok(!page.overflows().await?)).await?;
         }
         Ok(())
     })

@@ -9,7 +9,7 @@ use e2e::{
 
 use crate::common::{
     TINY, TINY_GPU, dist, drop_file, follows_drawing, open_card, paste_file, ready, ready_on,
-    tiny_with, wait_for_own_model,
+    remove_own_model, tiny_with, wait_for_own_model,
 };
 
 /// Waits until the page has loaded itself with a model of the visitor's own, and returns its title
@@ -53,11 +53,7 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         let page = Page::open(browser, &server, TINY).await?;
         page.wait_for(State::Ready).await?;
         ensure!(page.text("#models").await?.contains("mine & yours"), "it was forgotten");
-        page.click("#own-model").await?;
-        page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
-        page.click("#own-dialog [aria-label^=Remove]").await?;
-        let removed = async || Ok(page.text("#own-dialog [role=alert]").await?.contains("removed"));
-        page.wait_until("it is removed", removed).await?;
+        remove_own_model(&page).await?;
         let focused = "return document.activeElement.id";
         let focused = browser.client.execute(focused, vec![]).await?;
         ensure!(focused == "own-choose", "the focus has gone to {focused}");
@@ -65,18 +61,32 @@ async fn a_model_can_be_dropped_on_the_page() -> Result<()> {
         page.wait_for(State::Ready).await?;
         ensure!(!page.text("#models").await?.contains("mine"), "it is still there");
 
-        // An image is something to start from.
+        // An image is something to start from, and a dialog would hide what becomes of it.
+        page.click("#own-model").await?;
+        page.wait_until("the dialog is there", async || page.is_shown("#own-dialog").await).await?;
         drop("a.png", "www/models/mnist.png").await?;
-        follows_drawing(&page).await
+        follows_drawing(&page).await?;
+        ensure!(!page.is_shown("#own-dialog").await?, "the dialog hides the images");
+        Ok(())
     })
     .await
 }
 
-/// Files can be pasted, too: an image to start from, and a model.
+/// Files can be pasted, too: an image to start from, and a model. What is pasted into a field is for the field.
 #[tokio::test]
 async fn files_can_be_pasted_into_the_page() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
+        page.unfold("#seed").await?;
+        browser.client.execute("document.getElementById('seed').focus()", vec![]).await?;
+        paste_file(browser, "cells.png", "www/models/mnist.png").await?;
+        browser.client.execute("document.activeElement.blur()", vec![]).await?;
+        paste_file(browser, "notes.txt", "index.html").await?;
+        let told = async || Ok(page.text("#problem").await?.contains("notes.txt"));
+        page.wait_until("the page says what is wrong", told).await?;
+        let pressed = "return document.getElementById('draw').getAttribute('aria-pressed')";
+        let pressed = browser.client.execute(pressed, vec![]).await?;
+        ensure!(pressed != "true", "the picture of a cell is drawn");
         paste_file(browser, "a.png", "www/models/mnist.png").await?;
         follows_drawing(&page).await?;
         paste_file(browser, "pasted.safetensors", "www/models/emoji.safetensors").await?;
@@ -197,16 +207,22 @@ async fn another_model_keeps_the_seed_and_the_engine() -> Result<()> {
         page.choose("#engine", "cpu").await?;
         let on_cpu = async || Ok(page.text("#adapter").await?.contains("CPU"));
         page.wait_until("it runs on the CPU", on_cpu).await?;
-        page.fill("#seed", "9").await?;
-        let script = "addEventListener('click', (event) => event.preventDefault(), { once: true }); \
+        let script = "const [name] = arguments; \
                       const link = document.querySelector('#models a[href*=emoji]'); \
-                      link.click(); return link.href";
-        let link = browser.client.execute(script, vec![]).await?;
-        let link = link.as_str().context("no link")?;
-        for part in ["emoji.safetensors", "engine=cpu", "seed=9", "chains=4", "autostart=0"] {
-            ensure!(link.contains(part), "{part} is not in {link}");
+                      addEventListener(name, (event) => event.preventDefault(), { once: true }); \
+                      link.dispatchEvent(new MouseEvent(name, { bubbles: true, cancelable: true })); \
+                      return link.href";
+        // By any button.
+        for (event, seed) in [("click", "9"), ("auxclick", "10"), ("contextmenu", "11")] {
+            page.fill("#seed", seed).await?;
+            let link = browser.client.execute(script, vec![event.into()]).await?;
+            let link = link.as_str().context("no link")?;
+            let seed = format!("seed={seed}&");
+            for part in ["emoji.safetensors", "engine=cpu", &seed, "chains=4", "autostart=0"] {
+                ensure!(link.contains(part), "{event}: {part} is not in {link}");
+            }
+            ensure!(!link.contains("sampler"), "it takes along what suits one model: {link}");
         }
-        ensure!(!link.contains("sampler"), "it takes along what suits one model: {link}");
         Ok(())
     })
     .await

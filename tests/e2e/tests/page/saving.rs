@@ -112,6 +112,13 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         let names = ["digits-seed-7-run.gif", "digits-seed-7-image-1-step-3.png"];
         ensure!(saved == json!([names[0], names[1], 0]), "the files are {saved}");
 
+        // What is not waited for any more is not saved.
+        browser.client.execute("document.getElementById('save-gif').click()", vec![]).await?;
+        close_more(browser).await?;
+        open_more(&page).await?;
+        let name = save_by(browser, &page, "#save-one").await?;
+        ensure!(name == names[1], "after the dialog was closed, {name} is saved");
+
         close_more(browser).await?;
         open_sketch(&page).await?;
         let script = "const canvas = document.getElementById('sketch-canvas'); \

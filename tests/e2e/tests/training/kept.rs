@@ -232,6 +232,11 @@ async fn a_full_disk_costs_no_run() -> Result<()> {
         ensure!(note.contains("cannot keep the run") && note.contains("quota"), "it says {note}");
         ensure!(page.enabled("#train-download").await?, "the model cannot be downloaded");
         ensure!(asks_before_leaving(browser).await?, "the run would be lost without a question");
+        page.click("#train-leave").await?;
+        let asks = async || Ok(page.text("#train-trouble").await?.contains("has not kept"));
+        page.wait_until("the panel asks", asks).await?;
+        page.click("#train-trouble button:last-child").await?;
+        ensure!(page.is_shown("#train-toggle").await?, "the run has ended");
 
         let said = format!("Your model discs, step {first} of {LONG}, is kept in this browser.");
         come_back(browser, &server, &said).await?;

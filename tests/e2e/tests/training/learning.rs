@@ -133,8 +133,10 @@ async fn a_network_learns_the_images_of_a_visitor() -> Result<()> {
             Ok(page.text("#train-kept").await?.contains(&kept))
         })
         .await?;
-        let delete = "return [...document.querySelectorAll('#train-kept button')].at(-1).click()";
-        browser.client.execute(delete, vec![]).await?;
+        let delete = "const button = [...document.querySelectorAll('#train-kept button')].at(-1); \
+                      button.click(); const label = button.textContent; button.click(); return label";
+        let label = browser.client.execute(delete, vec![]).await?;
+        ensure!(label == "Delete for good?", "the button does not ask: {label}");
         page.wait_until("it is deleted", async || Ok(!page.is_shown("#train-kept").await?)).await?;
         Ok(())
     })
