@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::net::Preconditioning;
 #[cfg(feature = "burn")]
-use crate::net::layers::column;
+use crate::net::burn_layers::column;
 
 /// How much each noise level counts: λ(σ).
 ///

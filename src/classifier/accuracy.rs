@@ -4,7 +4,7 @@ use burn::tensor::Device;
 
 use super::Classifier;
 use crate::data::Images;
-use crate::net::layers;
+use crate::net::burn_layers;
 use crate::pixel::value;
 use crate::random::Key;
 
@@ -34,7 +34,7 @@ pub fn accuracy(
                 None => x,
             }));
         }
-        let x = layers::images(x, images.shape, device);
+        let x = burn_layers::images(x, images.shape, device);
         let features = classifier.features(x, &[sigma]);
         let told = classifier.logits(features).argmax(1).into_data();
         let told = told.iter::<i64>().zip(labels);

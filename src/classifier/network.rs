@@ -9,13 +9,13 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 use super::description::ClassifierDescription;
-use crate::net::layers::{SigmaEmbedding, column, conv, fold, modulated};
+use crate::net::burn_layers::{ConditionEmbedding, column, conv, modulated, pixel_unshuffle};
 use crate::net::{DescriptionError, Preconditioning};
 
 /// A classifier on a Burn device.
 #[derive(Module, Debug)]
 pub struct Classifier {
-    embedding: SigmaEmbedding,
+    embedding: ConditionEmbedding,
     blocks: Vec<Block>,
     features: Linear,
     classes: Linear,
@@ -70,7 +70,7 @@ impl Classifier {
         let [height, width] = description.last_sides();
         let linear = |inputs, outputs| LinearConfig::new(inputs, outputs).init(device);
         Ok(Self {
-            embedding: SigmaEmbedding::new(embedding, 0, device),
+            embedding: ConditionEmbedding::new(embedding, 0, device),
             blocks,
             features: linear(channels * height * width, description.features),
             classes: linear(description.features, description.classes),
@@ -87,7 +87,7 @@ impl Classifier {
         let c_in = |&sigma: &f32| self.preconditioning.at(sigma).c_in;
         let c_in = column(sigmas.iter().map(c_in), &device);
         let embedding = self.embedding.forward(sigmas, &[None.into()], &device);
-        let mut h = fold((x - mean) * c_in, self.patch);
+        let mut h = pixel_unshuffle((x - mean) * c_in, self.patch);
         for block in &self.blocks {
             h = block.forward(h, embedding.clone());
         }

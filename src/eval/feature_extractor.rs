@@ -7,7 +7,7 @@ use burn::tensor::activation::softmax;
 use super::{FeatureNetwork, FeatureNetworkError, Points};
 use crate::classifier::{Classifier, ClassifierFile};
 use crate::model_file::ModelError;
-use crate::net::{ImageShape, layers};
+use crate::net::{ImageShape, burn_layers};
 
 /// The features of N images, and their classes.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl ClassifierFeatures {
         let mut features = Points { dimension: 1, values: Vec::new() };
         let mut probabilities = Vec::new();
         for pixels in pixels.chunks(BATCH * self.image_shape.dimension()) {
-            let x = layers::images(pixels.to_vec(), self.image_shape, &self.device);
+            let x = burn_layers::images(pixels.to_vec(), self.image_shape, &self.device);
             let embedded = self.classifier.features(x, &[self.sigma]);
             features.dimension = embedded.dims()[1];
             let probability = softmax(self.classifier.logits(embedded.clone()), 1);

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use crate::net::weights::Weights;
-use crate::net::{Architecture, ImageShape, Network, NetworkError, layers};
+use crate::net::{Architecture, ImageShape, Network, NetworkError, burn_layers};
 use crate::score::{Score, ScoreWithDivergence};
 
 /// A network whose score and divergence are read on the host.
@@ -33,7 +33,7 @@ impl NetworkDivergence {
     }
 
     fn images(&self, values: &[f32]) -> Tensor<4> {
-        layers::images(values.to_vec(), self.image_shape, &self.device)
+        burn_layers::images(values.to_vec(), self.image_shape, &self.device)
     }
 }
 

@@ -3,8 +3,10 @@
 //! [`description`] says what a network is (its kind, its sizes, and the name and shape of each
 //! tensor), [`precondition`] how σ enters the U-Net and scales its output, and [`weights`] what its
 //! tensors hold; none of them depends on Burn. [`Network`] is the Burn module, made of the layers of
-//! [`layers`].
+//! [`burn_layers`].
 
+#[cfg(feature = "burn")]
+pub mod burn_layers;
 mod class_input;
 pub mod description;
 mod error;
@@ -16,8 +18,6 @@ mod tensor_shape;
 pub mod unet;
 pub mod weights;
 
-#[cfg(feature = "burn")]
-pub mod layers;
 #[cfg(feature = "burn")]
 mod network;
 

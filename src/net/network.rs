@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
+use super::burn_layers::column;
 use super::class_input::ClassInput;
 use super::description::Architecture;
 use super::error::{DescriptionError, NetworkError};
-use super::layers::column;
 use super::refinenet::RefineNet;
 use super::unet::UNet;
 use super::weights::{self, Weights};

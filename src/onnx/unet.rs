@@ -1,8 +1,8 @@
 //! The U-Net of [`crate::net::unet`] in ONNX's operators.
 //!
-//! One operator of ONNX replaces several of ours where possible. Folding `r × r` pixels into
+//! One operator of ONNX replaces several of ours where possible. Unshuffling `r × r` pixels into
 //! channels before a k × k convolution is one convolution of k r × k r pixels and stride r, with
-//! the same weights in another order; unfolding permutes axes, since some runtimes have no
+//! the same weights in another order; shuffling back permutes axes, since some runtimes have no
 //! `DepthToSpace`. Group normalization is instance normalization of reshaped groups: runtimes have
 //! a kernel for that, but decompose ONNX's own `GroupNormalization`.
 
@@ -12,7 +12,7 @@ use super::options::Batch;
 use super::proto::Attribute;
 use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
-use crate::net::unet::layers::Layer;
+use crate::net::unet::topology::Layer;
 
 /// Added to variances, as in the Burn modules.
 const EPSILON: f32 = 1e-5;
@@ -92,7 +92,7 @@ impl Network<'_, '_> {
         let mut kept = Vec::new();
         for layer in self.sizes.layers() {
             x = match layer {
-                Layer::Stem { .. } => self.fold_conv("stem", &x, patch)?,
+                Layer::Stem { .. } => self.unshuffle_conv("stem", &x, patch)?,
                 Layer::Residual { name, .. } => self.residual(&name, &x, embedding)?,
                 Layer::Attention { name, .. } => self.attention(&name, &x)?,
                 Layer::Keep => {
@@ -100,12 +100,12 @@ impl Network<'_, '_> {
                     x
                 }
                 Layer::Concatenate => self.concatenate(x, kept.pop()),
-                Layer::Halve { name, .. } => self.fold_conv(&name, &x, 2)?,
-                Layer::Double { name, .. } => self.conv_unfold(&name, &x, 2)?,
+                Layer::Halve { name, .. } => self.unshuffle_conv(&name, &x, 2)?,
+                Layer::Double { name, .. } => self.conv_shuffle(&name, &x, 2)?,
                 Layer::Head { .. } => {
                     let h = self.affine_norm("head_norm", &x)?;
                     let h = self.silu("head_norm", h);
-                    self.conv_unfold("head", &h, patch)?
+                    self.conv_shuffle("head", &h, patch)?
                 }
             };
         }
@@ -228,21 +228,21 @@ impl Network<'_, '_> {
 
     /// A convolution that keeps height and width.
     fn conv(&mut self, name: &str, x: &Maps) -> Result<Maps, ExportError> {
-        self.fold_conv(name, x, 1)
+        self.unshuffle_conv(name, x, 1)
     }
 
-    /// Folds squares of r × r pixels into channels and convolves by k × k, as one convolution of k
-    /// r × k r and stride r. A folded channel's weight at (u, v) is the pixel's at (u r + i, v r +
+    /// Unshuffles squares of r × r pixels into channels and convolves by k × k, as one convolution of k
+    /// r × k r and stride r. An unshuffled channel's weight at (u, v) is the pixel's at (u r + i, v r +
     /// j).
-    fn fold_conv(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
+    fn unshuffle_conv(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
         let weight = self.graph.array(&format!("{name}.weight"))?;
         let [outputs, kernel] = [weight.shape[0], weight.shape[2]];
         let (side, plane) = (kernel * r, kernel * kernel);
         let mut values = Vec::with_capacity(weight.values.len());
         for channels in weight.values.chunks_exact(r * r * plane) {
             for (row, column) in (0..side * side).map(|at| (at / side, at % side)) {
-                let folded = (row % r) * r + column % r;
-                values.push(channels[folded * plane + (row / r) * kernel + column / r]);
+                let pixel = (row % r) * r + column % r;
+                values.push(channels[pixel * plane + (row / r) * kernel + column / r]);
             }
         }
         let shape = [outputs, x.channels, side, side];
@@ -259,8 +259,8 @@ impl Network<'_, '_> {
         Ok(Maps { value, channels: outputs, height: x.height / r, width: x.width / r })
     }
 
-    /// A convolution, then unfolds channels into squares of r × r pixels.
-    fn conv_unfold(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
+    /// A convolution, then shuffles channels into squares of r × r pixels.
+    fn conv_shuffle(&mut self, name: &str, x: &Maps, r: usize) -> Result<Maps, ExportError> {
         let x = self.conv(name, x)?;
         if r == 1 {
             return Ok(x);
@@ -270,9 +270,9 @@ impl Network<'_, '_> {
         let apart = [self.batch, channels as i64, side, side, height, width];
         let value = self.graph.reshape(name, &x.value, &apart);
         let value = self.graph.transpose(name, &value, &[0, 1, 4, 2, 5, 3]);
-        let unfolded = Maps { value, channels, height: x.height * r, width: x.width * r };
-        let value = self.reshape_like(name, &unfolded.value, &unfolded);
-        Ok(Maps { value, ..unfolded })
+        let shuffled = Maps { value, channels, height: x.height * r, width: x.width * r };
+        let value = self.reshape_like(name, &shuffled.value, &shuffled);
+        Ok(Maps { value, ..shuffled })
     }
 
     /// Group normalization with a scale and a shift for each channel.

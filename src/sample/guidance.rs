@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::GuidanceScale;
 use crate::net::Network;
-use crate::net::layers::column;
+use crate::net::burn_layers::column;
 
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
 /// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).

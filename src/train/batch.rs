@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use super::augment::Augmentation;
 use super::options::Options;
 use crate::data::Images;
-use crate::net::{ClassInput, layers};
+use crate::net::{ClassInput, burn_layers};
 use crate::noise::perturb;
 use crate::random::Key;
 use crate::recipe;
@@ -82,7 +82,7 @@ impl Batch {
         device: &Device,
     ) -> Self {
         let [noisy, noise] = noisy(images, indices, change, &sigmas, key);
-        let tensor = |values| layers::images(values, images.shape, device);
+        let tensor = |values| burn_layers::images(values, images.shape, device);
         let classes = indices.iter().map(|&index| images.label(index).into()).collect();
         Self { noisy: tensor(noisy), noise: tensor(noise), sigmas, classes }
     }

@@ -10,7 +10,7 @@ use super::shards::Shards;
 use super::{OptionsError, TrainError, checks, ema};
 use crate::classifier::{Classifier, ClassifierDescription};
 use crate::data::Images;
-use crate::net::layers;
+use crate::net::burn_layers;
 use crate::pixel::value;
 use crate::random::Key;
 use crate::random::streams::{CLASSIFIER_SHIFT_INDEX, CLASSIFIER_SIGMA_INDEX};
@@ -161,7 +161,7 @@ impl Batch {
         let labels: Vec<i32> = indices.iter().map(|&index| i32::from(labels[index])).collect();
         let labels = TensorData::new(labels, [indices.len()]);
         Self {
-            x: layers::images(values, shape, device),
+            x: burn_layers::images(values, shape, device),
             sigmas,
             labels: Tensor::from_data(labels, device),
         }

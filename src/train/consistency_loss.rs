@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::batch::Batch;
-use crate::net::layers::column;
+use crate::net::burn_layers::column;
 use crate::net::{Network, Preconditioning};
 
 /// c over √D: 0.00054 as published for pixels in \[−1, 1\], so half of that for pixels in \[0, 1\].

@@ -11,7 +11,7 @@ use super::teacher::Teacher;
 use super::weighted_sum::weighted_sum;
 use crate::loss::dsm;
 use crate::net::Network;
-use crate::net::layers::{self, column};
+use crate::net::burn_layers::{self, column};
 use crate::random::Key;
 use crate::random::streams::{GENERATED_LEVELS_STREAM, GENERATED_STREAM};
 use crate::recipe::Recipe;
@@ -39,7 +39,7 @@ impl Noise {
         for (i, z) in part.clone().zip(z.chunks_exact_mut(shape.dimension())) {
             key(GENERATED_STREAM + i as u32).fill_normal(z);
         }
-        Self { z: layers::images(z, shape, device), sigmas: part.map(level).collect() }
+        Self { z: burn_layers::images(z, shape, device), sigmas: part.map(level).collect() }
     }
 
     fn added_to(&self, images: Tensor<4>) -> Tensor<4> {
@@ -139,7 +139,7 @@ mod tests {
         let (model, critic) = (network(1), network(2));
         let noise = Noise::of_step(&options, 7, 0..3, &device);
         let values: Vec<f32> = images.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
-        let x = layers::images(values, images.shape, &device);
+        let x = burn_layers::images(values, images.shape, &device);
         let classes = [ClassInput::from(None); 3];
         let teacher = Teacher { network: model.clone(), guidance: Guidance::None };
         let noisy = noise.added_to(x.clone());

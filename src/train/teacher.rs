@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use super::batch::Batch;
 use super::consistency_loss::finite_levels;
 use super::{Options, Precision};
-use crate::net::layers::column;
+use crate::net::burn_layers::column;
 use crate::net::{Architecture, ClassInput, Network};
 use crate::sample::guidance::Autoguide;
 

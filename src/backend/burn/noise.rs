@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::net::ImageShape;
-use crate::net::layers::column;
+use crate::net::burn_layers::column;
 use crate::random::{Key, congruential};
 use crate::sample::{Conditioning, Start, StepTable};
 

@@ -8,7 +8,7 @@ use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 
 use super::description::{RefineNetDescription, Stage, Variant};
-use crate::net::layers::conv;
+use crate::net::burn_layers::conv;
 
 /// The row of the normalizations' tables for each image: N of them, or one for all.
 pub type Rows = Tensor<1, Int>;

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::blocks::{InstanceNormPlus, Refinement, Residual, Rows, elu};
 use super::description::{AtSigma, RefineNetDescription};
-use crate::net::layers::{column, conv};
+use crate::net::burn_layers::{column, conv};
 
 /// A RefineNet on a Burn device.
 #[derive(Module, Debug)]

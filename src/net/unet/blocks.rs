@@ -7,7 +7,7 @@ use burn::tensor::activation::{silu, softmax};
 use burn::tensor::{Device, Tensor};
 
 use super::UNetDescription;
-use crate::net::layers::{conv, modulated, zero_conv};
+use crate::net::burn_layers::{conv, modulated, zero_conv};
 
 /// A residual block of two 3 × 3 convolutions; σ scales and shifts the second normalization
 /// (adaptive group normalization; Dhariwal & Nichol 2021, section 3.1).

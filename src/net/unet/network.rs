@@ -9,13 +9,15 @@ use burn::tensor::{Device, Tensor};
 use super::blocks::{Attention, ResidualBlock};
 use super::description::UNetDescription;
 use crate::net::ClassInput;
-use crate::net::layers::{SigmaEmbedding, column, conv, fold, unfold, zero_conv};
+use crate::net::burn_layers::{
+    ConditionEmbedding, column, conv, pixel_shuffle, pixel_unshuffle, zero_conv,
+};
 use crate::net::precondition::{Coefficients, Preconditioning};
 
 /// A U-Net on a Burn device.
 #[derive(Module, Debug)]
 pub struct UNet {
-    embedding: SigmaEmbedding,
+    embedding: ConditionEmbedding,
     stem: Conv2d,
     down: Vec<Level>,
     middle: ResidualBlock,
@@ -67,7 +69,7 @@ impl UNet {
         let half = |l: usize| widths.get(l + 1).map(|&next| conv(widths[l] * 4, next, 1, device));
         let double = |l: usize| (l > 0).then(|| conv(widths[l], widths[l - 1] * 4, 1, device));
         Self {
-            embedding: SigmaEmbedding::new(sizes.embedding, sizes.classes, device),
+            embedding: ConditionEmbedding::new(sizes.embedding, sizes.classes, device),
             stem: conv(pixels, finest, 3, device),
             down: (0..widths.len()).map(|l| level(l, widths[l], half(l))).collect(),
             middle: ResidualBlock::new(coarsest, coarsest, sizes, device),
@@ -105,22 +107,22 @@ impl UNet {
     /// F of [`crate::net::precondition`], computed in the type of the weights.
     fn raw(&self, x: Tensor<4>, embedding: Tensor<2>) -> Tensor<4> {
         let (outside, inside) = (x.dtype(), self.stem.weight.dtype());
-        let mut x = self.stem.forward(fold(x.cast(inside), self.patch));
+        let mut x = self.stem.forward(pixel_unshuffle(x.cast(inside), self.patch));
         let mut skips = Vec::with_capacity(self.down.len());
         for level in &self.down {
             x = level.forward(x, &embedding);
             skips.push(x.clone());
             if let Some(resample) = &level.resample {
-                x = resample.forward(fold(x, 2));
+                x = resample.forward(pixel_unshuffle(x, 2));
             }
         }
         x = self.middle.forward(x, embedding.clone());
         for (level, skip) in self.up.iter().zip(skips).rev() {
             x = level.forward(Tensor::cat(vec![x, skip], 1), &embedding);
             if let Some(resample) = &level.resample {
-                x = unfold(resample.forward(x), 2);
+                x = pixel_shuffle(resample.forward(x), 2);
             }
         }
-        unfold(self.head.forward(silu(self.head_norm.forward(x))), self.patch).cast(outside)
+        pixel_shuffle(self.head.forward(silu(self.head_norm.forward(x))), self.patch).cast(outside)
     }
 }

@@ -1,7 +1,7 @@
 //! The tensors of a U-Net, from its layers.
 
 use super::description::UNetDescription;
-use super::layers::Layer;
+use super::topology::Layer;
 use crate::net::tensor_shape::TensorShape;
 
 impl UNetDescription {

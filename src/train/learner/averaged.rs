@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use pollster::block_on;
 
 use crate::backend::{BurnModel, ChainSource, fused};
-use crate::net::{ImageShape, Network, layers};
+use crate::net::{ImageShape, Network, burn_layers};
 use crate::train::error::TrainError;
 
 /// The averaged network, ready to run.
@@ -29,7 +29,7 @@ impl Averaged {
     ) -> Result<Vec<f32>, TrainError> {
         match self {
             Self::Burn(network, device) => {
-                let x = layers::images(x, shape, device);
+                let x = burn_layers::images(x, shape, device);
                 let score = network.class_score(x, sigmas, classes);
                 let data =
                     score.try_into_data().map_err(|e| TrainError::Device(format!("{e:?}")))?;

@@ -5,7 +5,7 @@ use super::tensor::{Id, Slice};
 /// One kernel launch.
 #[derive(Clone, Debug)]
 pub enum Launch {
-    /// The noisy image, centered, scaled and folded into patches.
+    /// The noisy image, centered, scaled and unshuffled into patches.
     Load {
         /// The tensor of patches.
         to: Id,

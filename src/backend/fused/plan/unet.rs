@@ -8,7 +8,7 @@ use super::sigma_input::SigmaInput;
 use super::tensor::Id;
 use crate::backend::fused::error::FusedError;
 use crate::net::UNetDescription;
-use crate::net::unet::layers::Layer;
+use crate::net::unet::topology::Layer;
 use crate::net::weights::Weights;
 
 /// The plan of a checked description.

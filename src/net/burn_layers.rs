@@ -52,8 +52,8 @@ pub fn modulated(h: Tensor<4>, modulation: Tensor<2>) -> Tensor<4> {
     h * (scale + 1.0) + shift
 }
 
-/// Space to depth: N × C × H × W becomes N × C r² × H/r × W/r.
-pub fn fold(x: Tensor<4>, r: usize) -> Tensor<4> {
+/// Space to depth (PyTorch's `pixel_unshuffle`): N × C × H × W becomes N × C r² × H/r × W/r.
+pub fn pixel_unshuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     x.reshape([n, c, h / r, r, w / r, r]).permute([0, 1, 3, 5, 2, 4]).reshape([
         n,
@@ -63,8 +63,8 @@ pub fn fold(x: Tensor<4>, r: usize) -> Tensor<4> {
     ])
 }
 
-/// Depth to space, the inverse of [`fold`]: N × C r² × H × W becomes N × C × H r × W r.
-pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
+/// Depth to space, the inverse of [`pixel_unshuffle`]: N × C r² × H × W becomes N × C × H r × W r.
+pub fn pixel_shuffle(x: Tensor<4>, r: usize) -> Tensor<4> {
     let [n, c, h, w] = x.dims();
     let c = c / (r * r);
     x.reshape([n, c, r, r, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * r, w * r])
@@ -73,14 +73,14 @@ pub fn unfold(x: Tensor<4>, r: usize) -> Tensor<4> {
 /// What the blocks are conditioned on, σ and the class if there are classes: features of ln σ through
 /// two linear layers, with the class's row added before the last activation.
 #[derive(Module, Debug)]
-pub struct SigmaEmbedding {
+pub struct ConditionEmbedding {
     first: Linear,
     second: Linear,
     /// (C + 1) × size: a row for each class, then one for no class.
     classes: Option<Param<Tensor<2>>>,
 }
 
-impl SigmaEmbedding {
+impl ConditionEmbedding {
     /// An embedding of the given (even) size for C classes, or none.
     ///
     /// The rows of the classes begin at 0, so that a network which began without classes is the

@@ -9,7 +9,7 @@ use super::description::UNetDescription;
 /// One layer: the name of its tensors, and its channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Layer {
-    /// Folds pixels into patches, then convolves them by 3 × 3.
+    /// Unshuffles pixels into the channels of patches, then convolves them by 3 × 3.
     Stem {
         /// The channels of a patch.
         inputs: usize,
@@ -36,7 +36,7 @@ pub enum Layer {
     Keep,
     /// Concatenates x and what was last kept, and forgets the latter.
     Concatenate,
-    /// Halves the resolution: folds 2 × 2 positions, then maps their channels.
+    /// Halves the resolution: unshuffles 2 × 2 positions into channels, then maps their channels.
     Halve {
         /// Where its tensors are.
         name: String,
@@ -45,7 +45,7 @@ pub enum Layer {
         /// The channels of the result.
         outputs: usize,
     },
-    /// Doubles the resolution: maps channels, then unfolds them into 2 × 2 positions.
+    /// Doubles the resolution: maps channels, then shuffles them into 2 × 2 positions.
     Double {
         /// Where its tensors are.
         name: String,
@@ -54,7 +54,7 @@ pub enum Layer {
         /// The channels of the result.
         outputs: usize,
     },
-    /// Normalizes and activates x, convolves it by 3 × 3, then unfolds patches into pixels.
+    /// Normalizes and activates x, convolves it by 3 × 3, then shuffles patches into pixels.
     Head {
         /// The channels at the finest resolution.
         inputs: usize,
