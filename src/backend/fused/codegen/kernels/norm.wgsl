@@ -40,13 +40,13 @@ $for t in SOURCES
         }
     }
 $end
-    let deviation = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
+    let rstd = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
 
     let row = affine_row(n);
-    let scale = affine_scale(row + channel) * deviation;
+    let scale = affine_scale(row + channel) * rstd;
     let shift = affine[row + NORM_CHANNELS + channel] - mean * scale;
 $if KEEPS
-    normalization_of[n * NORM_CHANNELS + channel] = vec2f(mean, deviation);
+    normalization_of[n * NORM_CHANNELS + channel] = vec2f(mean, rstd);
 $end
 $end
 $for t in SOURCES

@@ -36,12 +36,12 @@ $for t in SOURCES
             spread += moment.y + f32(POSITIONS) * off * off;
         }
 $end
-        let deviation = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
-        let scale = affine_scale(row + channel) * deviation;
+        let rstd = inverseSqrt(spread / f32(POSITIONS * SIZE) + EPSILON);
+        let scale = affine_scale(row + channel) * rstd;
         scales[channel] = scale;
         shifts[channel] = affine[row + NORM_CHANNELS + channel] - mean * scale;
 $if KEEPS
-        if keeps { normalization_of[n * NORM_CHANNELS + channel] = vec2f(mean, deviation); }
+        if keeps { normalization_of[n * NORM_CHANNELS + channel] = vec2f(mean, rstd); }
 $end
 $end
     }
