@@ -43,7 +43,7 @@ fn a_card_is_a_folder_for_the_hub() {
         seed: 1,
         frechet: 1.25,
         frechet_error: Some(0.5),
-        floor: 0.75,
+        real: 0.75,
         precision: 0.625,
         recall: 0.375,
         classifier_accuracy: None,

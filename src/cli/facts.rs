@@ -79,7 +79,7 @@ pub fn judged(quality: &Quality) -> Vec<Row> {
     let mut rows = vec![
         ("samples", format!("{}, {} each", quality.n, count(quality.nfe, "evaluation"))),
         ("Fréchet distance", format!("{:.2}{error}", quality.frechet)),
-        ("… of training images", format!("{:.2}", quality.floor)),
+        ("… of training images", format!("{:.2}", quality.real)),
         ("precision", format!("{:.3}", quality.precision)),
         ("recall", format!("{:.3}", quality.recall)),
     ];

@@ -76,7 +76,8 @@ pub struct Quality {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frechet_error: Option<f64>,
     /// The same distance for as many training images.
-    pub floor: f64,
+    #[serde(rename = "floor")]
+    pub real: f64,
     /// The share of samples that lie among held-out images.
     pub precision: f64,
     /// The share of held-out images that lie among samples.

@@ -55,7 +55,7 @@ pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
         seed: session.arguments.seed,
         frechet: denoised.frechet,
         frechet_error: Some(denoised.frechet_error),
-        floor: real.frechet,
+        real: real.frechet,
         precision: denoised.precision,
         recall: denoised.recall,
         classifier_accuracy: session.judge.classifier.as_ref().map(|it| it.accuracy),
