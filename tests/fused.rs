@@ -417,7 +417,7 @@ fn a_seed_is_the_same_chain_as_on_burn() {
     pair.agrees(&table, &Conditioning::default(), 1, "a noisy step is looked back at");
 
     // Every step but the first looks back, at one that does so, too.
-    let mut table = Settings { sampler: Sampler::Ode, ..base }.step_table().expect("possible");
+    let mut table = Settings { sampler: Sampler::Euler, ..base }.step_table().expect("possible");
     for step in table.steps.iter_mut().skip(1) {
         if let Update::Affine { drift, previous, .. } = &mut step.update {
             (*previous, *drift) = (-0.2 * *drift, 1.2 * *drift);
@@ -510,9 +510,12 @@ fn paths_are_those_of_burn() {
         },
     ];
     for conditioning in steerings {
-        for sampler in
-            [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Ode, Sampler::SdeDpmSolverPp]
-        {
+        for sampler in [
+            Sampler::Langevin,
+            Sampler::PredictorCorrector,
+            Sampler::Euler,
+            Sampler::SdeDpmSolverPp,
+        ] {
             let table = Settings { sampler, ..common::settings() }.step_table().expect("possible");
             pair.agrees(&table, &conditioning, 3, &format!("{sampler:?}, {:?}", conditioning.path));
         }

@@ -9,7 +9,7 @@ use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::dpm_solver::dpm_solver_pp;
 use ncsn::sample::edm::{self, Churn};
 use ncsn::sample::unipc::unipc;
-use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, diffusion};
+use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, score_sde};
 use ncsn::score::Score;
 use ncsn::toy::{Component, FactorGaussian, GaussianMixture};
 
@@ -66,7 +66,7 @@ fn factor_gaussian() -> FactorGaussian {
     let d = IMAGE.dimension();
     FactorGaussian {
         mean: (0..d).map(|i| 0.3 + 0.01 * i as f32).collect(),
-        deviation: 0.3,
+        std: 0.3,
         loadings: (0..d).map(|i| 0.3 * (0.9 * i as f32).sin() + 0.1).collect(),
     }
 }
@@ -140,7 +140,7 @@ fn every_sampler_recovers_the_weights_of_modes() {
 /// Langevin at one small σ does not find its way: it keeps the halves of its start.
 #[test]
 fn plain_langevin_never_learns_the_weights() {
-    let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 0.05 };
+    let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], std: 0.05 };
     let toy = GaussianMixture::new(vec![mode(0.2, 0.1), mode(0.8, 0.9)]);
     let settings = Settings {
         sampler: Sampler::PlainLangevin,
@@ -188,7 +188,7 @@ fn the_orders_of_the_ode_solvers_are_one_two_and_three() {
         square.sqrt()
     };
     let solvers: [(Solver, f64, [usize; 2]); 4] = [
-        (diffusion::probability_flow, 1.0, [33, 65]),
+        (score_sde::euler, 1.0, [33, 65]),
         (|sigmas: &[f32]| edm::heun(sigmas, Churn::NONE, sigmas.len()), 2.0, [33, 65]),
         (dpm_solver_pp, 2.0, [65, 129]),
         (unipc, 3.0, [17, 33]),
@@ -206,8 +206,8 @@ fn the_orders_of_the_ode_solvers_are_one_two_and_three() {
 #[test]
 fn multistep_methods_need_few_evaluations() {
     let density = GaussianMixture::new(vec![
-        Component { weight: 0.3, mean: vec![0.1, 0.8, 0.4], deviation: 0.1 },
-        Component { weight: 0.7, mean: vec![0.9, 0.2, 0.5], deviation: 0.2 },
+        Component { weight: 0.3, mean: vec![0.1, 0.8, 0.4], std: 0.1 },
+        Component { weight: 0.7, mean: vec![0.9, 0.2, 0.5], std: 0.2 },
     ]);
     let ends = |table: &StepTable| host::run(table, &density, 6, 200);
     let sigmas = |levels| {
@@ -219,7 +219,7 @@ fn multistep_methods_need_few_evaluations() {
         let errors = ends(table).into_iter().zip(&truth).map(|(a, b)| (a - b).powi(2));
         mean(errors.collect::<Vec<_>>().into_iter()).sqrt()
     };
-    let euler = error(&diffusion::probability_flow(&sigmas(10)));
+    let euler = error(&score_sde::euler(&sigmas(10)));
     let heun = error(&edm::heun(&sigmas(5), Churn::NONE, 5));
     let (multistep, unipc) = (error(&dpm_solver_pp(&sigmas(10))), error(&unipc(&sigmas(10))));
     println!("Euler {euler}, Heun {heun}, DPM-Solver++ {multistep}, UniPC {unipc}");
@@ -301,7 +301,7 @@ struct Conditional {
 impl Conditional {
     /// For x = m + a f + τ z, given P x = y.
     fn new(density: &FactorGaussian, y: &[f32], blocks: Blocks) -> Self {
-        let own = density.deviation.powi(2);
+        let own = density.std.powi(2);
         let seen = project(&density.loadings, blocks);
         let free: Vec<f32> = density.loadings.iter().zip(&seen).map(|(a, s)| a - s).collect();
         let (seen2, free2) = (dot(&seen, &seen), dot(&free, &free));
@@ -321,11 +321,11 @@ impl Conditional {
 fn bias(sampler: Sampler) -> (f64, std::ops::Range<f64>) {
     match sampler {
         Sampler::Langevin | Sampler::PlainLangevin => (0.15, 0.9..1.25),
-        Sampler::ExactLangevin | Sampler::Consistent | Sampler::PredictorCorrector => {
+        Sampler::ExactLangevin | Sampler::ConsistentAnnealed | Sampler::PredictorCorrector => {
             (0.25, 0.85..1.35)
         }
         Sampler::Ancestral | Sampler::ReverseDiffusion | Sampler::SdeDpmSolverPp => (0.4, 1.0..1.9),
-        Sampler::Ode | Sampler::Heun | Sampler::DpmSolverPp | Sampler::UniPc => (0.6, 1.0..2.4),
+        Sampler::Euler | Sampler::Heun | Sampler::DpmSolverPp | Sampler::UniPc => (0.6, 1.0..2.4),
         Sampler::Consistency => unreachable!("it is for consistency models"),
     }
 }
@@ -335,18 +335,18 @@ fn bias(sampler: Sampler) -> (f64, std::ops::Range<f64>) {
 fn observations_are_kept_and_the_rest_follows_from_them() {
     let (density, n) = (factor_gaussian(), 300);
     let d = density.dimension();
-    let image_shape: Vec<f32> = (0..d).map(|i| 0.5 + 0.6 * (2.3 * i as f32).sin()).collect();
+    let image: Vec<f32> = (0..d).map(|i| 0.5 + 0.6 * (2.3 * i as f32).sin()).collect();
     let known: Vec<bool> = (0..16).map(|pixel| LEFT_HALF(pixel).is_some()).collect();
-    let gray = &project(&image_shape, GRAY)[..16];
-    let small = project(&image_shape, SMALLER);
+    let gray = &project(&image, GRAY)[..16];
+    let small = project(&image, SMALLER);
     let small: Vec<f32> = (0..12).map(|i| small[i / 4 * 16 + i % 4 / 2 * 8 + i % 2 * 2]).collect();
     let schedule = NoiseSchedule { sigma_max: 30.0, sigma_min: 0.01, levels: 150 };
     for (what, blocks, exact, observation) in [
-        ("half", LEFT_HALF, 0.0, Observation::pixels(IMAGE, &image_shape, &known)),
+        ("half", LEFT_HALF, 0.0, Observation::pixels(IMAGE, &image, &known)),
         ("gray", GRAY, 2e-6, Observation::gray(IMAGE, gray)),
         ("smaller", SMALLER, 2e-6, Observation::downsampled(IMAGE, &small, 2)),
     ] {
-        let y = project(&image_shape, blocks);
+        let y = project(&image, blocks);
         let Conditional { free, expected, deviation } = Conditional::new(&density, &y, blocks);
         let observation = Some(observation.expect("of the right size"));
         let conditioning = Conditioning { observation, ..Conditioning::default() };

@@ -161,7 +161,7 @@ impl clap::ValueEnum for Sampler {
     }
 
     fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.name()))
+        Some(clap::builder::PossibleValue::new(self.name()).aliases(self.aliases()))
     }
 }
 

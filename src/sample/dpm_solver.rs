@@ -35,7 +35,7 @@ pub fn dpm_solver_pp(sigmas: &[f32]) -> StepTable {
 /// further towards the denoised images, `w = 1 − e^(−2hᵢ)`, and draws as much noise as takes it back
 /// to σᵢ₊₁, `σᵢ₊₁ √(1 − e^(−2hᵢ))`.
 ///
-/// Without the terms of second order this is [ancestral sampling](super::diffusion::ancestral).
+/// Without the terms of second order this is [ancestral sampling](super::score_sde::ancestral).
 pub fn sde_dpm_solver_pp(sigmas: &[f32]) -> StepTable {
     multistep(sigmas, |ratio| {
         let w = (1.0 - ratio) * (1.0 + ratio);
@@ -68,7 +68,7 @@ fn multistep(sigmas: &[f32], way: fn(f64) -> (f64, f64)) -> StepTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diffusion::ancestral;
+    use super::super::score_sde::ancestral;
     use super::*;
 
     /// The table in the documentation of [`dpm_solver_pp`].

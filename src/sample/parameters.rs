@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::edm::Churn;
 use super::sampler::Sampler::{
-    self, Consistency, Consistent, DpmSolverPp, ExactLangevin, Heun, Langevin, PlainLangevin,
-    PredictorCorrector, SdeDpmSolverPp, UniPc,
+    self, Consistency, ConsistentAnnealed, DpmSolverPp, ExactLangevin, Heun, Langevin,
+    PlainLangevin, PredictorCorrector, SdeDpmSolverPp, UniPc,
 };
 use crate::net::ImageShape;
 use crate::noise::NoiseSchedule;
@@ -31,7 +31,7 @@ pub struct AppliesTo {
 /// Which samplers have which parameters.
 pub const APPLIES_TO: AppliesTo = AppliesTo {
     steps_each: &[Langevin, ExactLangevin, PlainLangevin, PredictorCorrector],
-    step_lr: &[Langevin, ExactLangevin, PlainLangevin, Consistent],
+    step_lr: &[Langevin, ExactLangevin, PlainLangevin, ConsistentAnnealed],
     denoise: &[Langevin, ExactLangevin, PlainLangevin],
     snr: &[PredictorCorrector],
     rho: &[Heun, DpmSolverPp, SdeDpmSolverPp, UniPc, Consistency],

@@ -3,7 +3,7 @@
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The samplers. In JSON, one is its [name](Sampler::name).
+/// The samplers. In JSON, one is its [name](Sampler::name); [aliases](Sampler::aliases) are read, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampler {
     /// Annealed Langevin dynamics (Song & Ermon 2019).
@@ -15,15 +15,15 @@ pub enum Sampler {
     /// the baseline that shows why there are many levels.
     PlainLangevin,
     /// Consistent annealed sampling (Jolicoeur-Martineau et al. 2020).
-    Consistent,
+    ConsistentAnnealed,
     /// Ancestral sampling of the reverse diffusion (Song et al. 2021).
     Ancestral,
     /// The reverse diffusion, discretized like the forward one (Song et al. 2021).
     ReverseDiffusion,
     /// Reverse diffusion with Langevin corrections (Song et al. 2021).
     PredictorCorrector,
-    /// Euler's method on the probability-flow ODE (Song et al. 2021), which is DDIM.
-    Ode,
+    /// Euler's method on the probability-flow ODE (Song et al. 2021), which is DDIM. Its name is `ode`.
+    Euler,
     /// Heun's method on the probability-flow ODE, with or without churn (Karras et al. 2022).
     Heun,
     /// DPM-Solver++(2M) on the probability-flow ODE (Lu et al. 2022).
@@ -42,11 +42,11 @@ impl Sampler {
         Self::Langevin,
         Self::ExactLangevin,
         Self::PlainLangevin,
-        Self::Consistent,
+        Self::ConsistentAnnealed,
         Self::Ancestral,
         Self::ReverseDiffusion,
         Self::PredictorCorrector,
-        Self::Ode,
+        Self::Euler,
         Self::Heun,
         Self::DpmSolverPp,
         Self::SdeDpmSolverPp,
@@ -71,17 +71,31 @@ impl Sampler {
             Self::Langevin => "langevin",
             Self::ExactLangevin => "exact-langevin",
             Self::PlainLangevin => "plain-langevin",
-            Self::Consistent => "consistent",
+            Self::ConsistentAnnealed => "consistent",
             Self::Ancestral => "ancestral",
             Self::ReverseDiffusion => "reverse-diffusion",
             Self::PredictorCorrector => "predictor-corrector",
-            Self::Ode => "ode",
+            Self::Euler => "ode",
             Self::Heun => "heun",
             Self::DpmSolverPp => "dpm-solver++",
             Self::SdeDpmSolverPp => "sde-dpm-solver++",
             Self::UniPc => "unipc",
             Self::Consistency => "consistency",
         }
+    }
+
+    /// Other names that are understood in its place: what others call the same method.
+    pub const fn aliases(self) -> &'static [&'static str] {
+        match self {
+            Self::Euler => &["euler", "ddim"],
+            _ => &[],
+        }
+    }
+
+    /// The sampler of a name or alias; `None` if there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        let is = |sampler: &Self| sampler.name() == name || sampler.aliases().contains(&name);
+        Self::ALL.into_iter().find(is)
     }
 }
 
@@ -94,7 +108,6 @@ impl Serialize for Sampler {
 impl<'de> Deserialize<'de> for Sampler {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let found = Self::ALL.into_iter().find(|sampler| sampler.name() == name);
-        found.ok_or_else(|| D::Error::unknown_variant(&name, Self::NAMES))
+        Self::named(&name).ok_or_else(|| D::Error::unknown_variant(&name, Self::NAMES))
     }
 }

@@ -37,7 +37,7 @@ pub fn ancestral(sigmas: &[f32]) -> StepTable {
 /// Euler's method on the probability-flow ODE `dx/dσ = −σ s(x, σ)` (Song et al. 2021, equation 13;
 /// for this process the same as DDIM): `x ← x + σᵢ (σᵢ − σᵢ₊₁) s(x, σᵢ)`. Only the start draws
 /// noise.
-pub fn probability_flow(sigmas: &[f32]) -> StepTable {
+pub fn euler(sigmas: &[f32]) -> StepTable {
     downwards(sigmas, &|sigma, next| vec![(sigma, Update::affine(sigma * (sigma - next), 0.0))])
 }
 

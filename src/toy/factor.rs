@@ -9,7 +9,7 @@ pub struct FactorGaussian {
     /// μ, d coordinates.
     pub mean: Vec<f32>,
     /// τ > 0.
-    pub deviation: f32,
+    pub std: f32,
     /// a, d coordinates.
     pub loadings: Vec<f32>,
 }
@@ -17,7 +17,7 @@ pub struct FactorGaussian {
 impl FactorGaussian {
     /// τ² + σ², and `a·v/(τ² + σ² + ‖a‖²)` for a vector v.
     fn along(&self, v: impl Iterator<Item = f32>, sigma: f32) -> (f32, f32) {
-        let variance = self.deviation.powi(2) + sigma.powi(2);
+        let variance = self.std.powi(2) + sigma.powi(2);
         let length: f32 = self.loadings.iter().map(|a| a * a).sum();
         let product: f32 = self.loadings.iter().zip(v).map(|(a, v)| a * v).sum();
         (variance, product / (variance + length))

@@ -18,7 +18,7 @@ pub struct Component {
     /// μₖ, d coordinates.
     pub mean: Vec<f32>,
     /// τₖ ≥ 0, the standard deviation of each coordinate.
-    pub deviation: f32,
+    pub std: f32,
 }
 
 impl GaussianMixture {
@@ -32,18 +32,18 @@ impl GaussianMixture {
         Self { components, dimension }
     }
 
-    /// A single Gaussian `N(mean, deviation² I)`.
-    pub fn gaussian(mean: Vec<f32>, deviation: f32) -> Self {
-        Self::new(vec![Component { weight: 1.0, mean, deviation }])
+    /// A single Gaussian `N(mean, std² I)`.
+    pub fn gaussian(mean: Vec<f32>, std: f32) -> Self {
+        Self::new(vec![Component { weight: 1.0, mean, std }])
     }
 
     /// A density that has equal shares around each of some points (x, y): what a network that
-    /// learns from them by heart would know, blurred by `deviation`.
+    /// learns from them by heart would know, blurred by `std`.
     ///
     /// # Panics
     /// If there are no points.
-    pub fn around(points: &[f32], deviation: f32) -> Self {
-        let component = |point: &[f32]| Component { weight: 1.0, mean: point.to_vec(), deviation };
+    pub fn around(points: &[f32], std: f32) -> Self {
+        let component = |point: &[f32]| Component { weight: 1.0, mean: point.to_vec(), std };
         Self::new(points.chunks_exact(2).map(component).collect())
     }
 
@@ -73,9 +73,8 @@ impl GaussianMixture {
             });
             // Rounding may leave a remainder after the last.
             let component = component.unwrap_or(&self.components[self.components.len() - 1]);
-            let coordinate = |(index, mean): (u32, &f32)| {
-                mean + component.deviation * key.normal(first + 1 + index)
-            };
+            let coordinate =
+                |(index, mean): (u32, &f32)| mean + component.std * key.normal(first + 1 + index);
             points.extend((0..).zip(&component.mean).map(coordinate));
         }
         points
@@ -83,7 +82,7 @@ impl GaussianMixture {
 
     /// log of `wₖ q_σ(x | k)` up to a constant shared by all k.
     fn log_joint(&self, component: &Component, x: &[f32], sigma: f32) -> f64 {
-        let variance = f64::from(component.deviation).powi(2) + f64::from(sigma).powi(2);
+        let variance = f64::from(component.std).powi(2) + f64::from(sigma).powi(2);
         let distance: f64 =
             x.iter().zip(&component.mean).map(|(x, m)| f64::from(x - m).powi(2)).sum();
         f64::from(component.weight).ln()
@@ -126,7 +125,7 @@ impl ExactDensity for GaussianMixture {
     fn score_at(&self, x: &[f32], sigma: f32, score: &mut [f32]) {
         score.fill(0.0);
         for (component, share) in self.components.iter().zip(self.shares(x, sigma)) {
-            let variance = component.deviation.powi(2) + sigma.powi(2);
+            let variance = component.std.powi(2) + sigma.powi(2);
             let pull = share as f32 / variance;
             for ((score, x), mean) in score.iter_mut().zip(x).zip(&component.mean) {
                 *score += pull * (mean - x);
@@ -140,7 +139,7 @@ impl ExactDensity for GaussianMixture {
         let dot =
             |a: &[f32], b: &[f32]| -> f64 { a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum() };
         let bend = |(component, share): (&Component, f64)| {
-            let variance = f64::from(component.deviation.powi(2) + sigma.powi(2));
+            let variance = f64::from(component.std.powi(2) + sigma.powi(2));
             let pull: f64 = (component.mean.iter().zip(x).zip(v))
                 .map(|((mean, x), v)| f64::from((mean - x) * v))
                 .sum();
@@ -187,8 +186,7 @@ mod tests {
     /// `vᵀ (∂s/∂x) v`, here by central differences.
     #[test]
     fn the_divergence_along_a_vector_is_a_derivative_of_the_score() {
-        let factor =
-            FactorGaussian { mean: vec![1.0, -1.0], deviation: 0.5, loadings: vec![0.4, 2.0] };
+        let factor = FactorGaussian { mean: vec![1.0, -1.0], std: 0.5, loadings: vec![0.4, 2.0] };
         fn check(density: &impl ScoreWithDivergence) {
             let (x, v, h) = ([-1.0, 0.5], [0.6f32, -1.1], 1.0 / 64.0);
             let mut score = [0.0; 2];

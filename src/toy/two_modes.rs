@@ -7,7 +7,7 @@ use crate::sample::{Conditioning, Settings, SettingsError, StepTable};
 impl GaussianMixture {
     /// The two-mode toy of Song & Ermon 2019, section 3.2.1: `⅕ N((−5, −5), I) + ⅘ N((5, 5), I)`.
     pub fn two_modes() -> Self {
-        let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], deviation: 1.0 };
+        let mode = |weight, at: f32| Component { weight, mean: vec![at; 2], std: 1.0 };
         Self::new(vec![mode(0.2, -5.0), mode(0.8, 5.0)])
     }
 }

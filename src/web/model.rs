@@ -102,7 +102,7 @@ impl Model {
         sigma_max: Option<f32>,
         sigma_min: Option<f32>,
     ) -> Result<JsValue, JsError> {
-        let found = Sampler::ALL.into_iter().find(|known| known.name() == sampler);
+        let found = Sampler::named(&sampler);
         let found = found.ok_or_else(|| JsError::new(&format!("no such sampler: {sampler}")))?;
         let card = &self.file.card;
         let mut schedule = card.schedule();

@@ -15,5 +15,7 @@ export function readLink() {
     link.delete(older);
     if (value !== null && !link.has(present)) link.set(present, value);
   }
+  // Other names of Euler's method: `Sampler::aliases`.
+  if (["euler", "ddim"].includes(link.get("sampler") ?? "")) link.set("sampler", "ode");
   return link;
 }

@@ -7,7 +7,7 @@ use crate::sample::parameters::{APPLIES_TO, DEFAULTS};
 use crate::sample::sampler::Sampler;
 use crate::sample::step_table::{Start, StepTable};
 use crate::sample::{
-    consistency, consistent_annealed, diffusion, dpm_solver, edm, exact_langevin, langevin, unipc,
+    consistency, consistent_annealed, dpm_solver, edm, exact_langevin, langevin, score_sde, unipc,
 };
 
 /// By what part of themselves rounding may separate noise levels that are meant to be equal.
@@ -95,15 +95,15 @@ impl Settings {
                 let steps = self.schedule.levels * self.steps_each;
                 langevin::plain(start, sigmas[0], steps, self.step_lr)
             }
-            Sampler::Consistent => {
+            Sampler::ConsistentAnnealed => {
                 consistent_annealed::consistent_annealed(sigmas, self.step_lr / smallest)
             }
-            Sampler::Ancestral => diffusion::ancestral(sigmas),
-            Sampler::ReverseDiffusion => diffusion::reverse_diffusion(sigmas),
+            Sampler::Ancestral => score_sde::ancestral(sigmas),
+            Sampler::ReverseDiffusion => score_sde::reverse_diffusion(sigmas),
             Sampler::PredictorCorrector => {
-                diffusion::predictor_corrector(sigmas, self.steps_each, self.snr)
+                score_sde::predictor_corrector(sigmas, self.steps_each, self.snr)
             }
-            Sampler::Ode => diffusion::probability_flow(sigmas),
+            Sampler::Euler => score_sde::euler(sigmas),
             Sampler::Heun => {
                 edm::heun(sigmas, self.churn.unwrap_or(DEFAULTS.churn), self.schedule.levels)
             }
@@ -139,11 +139,11 @@ mod tests {
         for (sampler, nfe) in [
             (Sampler::PlainLangevin, 301),
             (Sampler::ExactLangevin, 301),
-            (Sampler::Consistent, 100),
+            (Sampler::ConsistentAnnealed, 100),
             (Sampler::Ancestral, 100),
             (Sampler::ReverseDiffusion, 100),
             (Sampler::PredictorCorrector, 1 + 99 * 4),
-            (Sampler::Ode, 100),
+            (Sampler::Euler, 100),
             (Sampler::Heun, 199),
             (Sampler::DpmSolverPp, 100),
             (Sampler::SdeDpmSolverPp, 100),

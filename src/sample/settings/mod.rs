@@ -97,8 +97,12 @@ mod tests {
             assert_eq!(json, sampler.name(), "what cards and people call it is the same");
             assert_eq!(serde_json::from_value::<Sampler>(json).expect("its own output"), sampler);
         }
-        let unknown = serde_json::from_str::<Sampler>(r#""euler""#).expect_err("no such sampler");
+        for name in ["euler", "ddim"] {
+            let json = serde_json::json!(name);
+            assert_eq!(serde_json::from_value::<Sampler>(json).expect("an alias"), Sampler::Euler);
+        }
+        let unknown = serde_json::from_str::<Sampler>(r#""rk4""#).expect_err("no such sampler");
         let message = unknown.to_string();
-        assert!(message.contains("`euler`") && message.contains("`sde-dpm-solver++`"), "{message}");
+        assert!(message.contains("`rk4`") && message.contains("`sde-dpm-solver++`"), "{message}");
     }
 }

@@ -22,7 +22,7 @@ impl Settings {
         let step_lr = three_digits(0.15 * sigma_min * sigma_min);
         let schedule = NoiseSchedule { sigma_max, sigma_min, levels: Self::LEVELS };
         Self {
-            sampler: Sampler::Consistent,
+            sampler: Sampler::ConsistentAnnealed,
             schedule,
             steps_each: 3,
             step_lr,
@@ -84,7 +84,7 @@ impl Settings {
         let ratio = self.schedule.ratio();
         let step = match self.sampler {
             // 1 − γ^−1.5; for the page, a square root is less code than a power.
-            Sampler::Consistent => 1.0 - (ratio * ratio.sqrt()).recip(),
+            Sampler::ConsistentAnnealed => 1.0 - (ratio * ratio.sqrt()).recip(),
             Sampler::ExactLangevin => exact_step(levels, self.steps_each),
             _ => rules::step(self.steps_each, ratio),
         };
@@ -130,7 +130,8 @@ mod tests {
         for sigma_min in [0.0, 1e-30, f32::NAN] {
             let schedule = NoiseSchedule { sigma_max: 1.0, sigma_min, levels: 10 };
             let settings = Settings { schedule, ..Settings::recommended(1.0, 0.01) };
-            for sampler in [Sampler::Langevin, Sampler::ExactLangevin, Sampler::Consistent] {
+            for sampler in [Sampler::Langevin, Sampler::ExactLangevin, Sampler::ConsistentAnnealed]
+            {
                 let settings = settings.for_sampler(sampler);
                 let refused = settings.step_table().expect_err("must be refused");
                 assert!(matches!(refused, SettingsError::NoiseSchedule(_)), "{refused}");
@@ -160,7 +161,7 @@ mod tests {
             let step = match sampler {
                 Sampler::Langevin | Sampler::PlainLangevin => rules::step(3, ratio),
                 Sampler::ExactLangevin => 0.25,
-                Sampler::Consistent => 1.0 - ratio.powf(-1.5),
+                Sampler::ConsistentAnnealed => 1.0 - ratio.powf(-1.5),
                 // It has none, and is left with that of the network's own sampler.
                 _ => 0.15,
             };

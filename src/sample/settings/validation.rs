@@ -30,8 +30,8 @@ pub enum SettingsError {
     Rho(f32),
     /// The churn is invalid.
     #[error(
-        "impossible churn: its amount must be at least 0 and finite, its noise from 0 to 2, min at \
-         most max"
+        "S_churn must be at least 0 and finite, S_noise from 0 to 2, S_tmin at most S_tmax, but they \
+         are {}, {}, {} and {}", .0.s_churn, .0.s_noise, .0.s_tmin, .0.s_tmax
     )]
     Churn(Churn),
     /// The strength for an init image is not from 0 to 1.
@@ -106,9 +106,8 @@ impl Settings {
         }
         if let Some(churn) = self.churn {
             let Churn { s_churn, s_tmin, s_tmax, s_noise } = churn;
-            let amount = s_churn >= 0.0 && s_churn.is_finite();
-            let noise = (0.0..=2.0).contains(&s_noise);
-            if !(amount && noise && s_tmin <= s_tmax) {
+            let finite = s_churn >= 0.0 && s_churn.is_finite();
+            if !(finite && (0.0..=2.0).contains(&s_noise) && s_tmin <= s_tmax) {
                 return Err(SettingsError::Churn(churn));
             }
         }
@@ -141,7 +140,10 @@ mod tests {
             [(1.0, 2.0, 1.0), (1.0, f32::NAN, 1.0), (f32::INFINITY, 0.0, 1.0)]
         {
             let churn = Some(Churn { s_churn, s_tmin, s_tmax, s_noise: 1.0 });
-            assert!(matches!(refused(Settings { churn, ..base }), SettingsError::Churn(_)));
+            let refused = refused(Settings { churn, ..base });
+            assert!(matches!(refused, SettingsError::Churn(_)));
+            let said = format!("but they are {s_churn}, 1, {s_tmin} and {s_tmax}");
+            assert!(refused.to_string().ends_with(&said), "{refused}");
         }
         // EDM's own default of S_tmax.
         let churn = Some(Churn { s_tmax: f32::INFINITY, ..Churn::NONE });
