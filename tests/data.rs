@@ -56,7 +56,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
     files.rotate_left(5);
     write_zip(&at("archive.zip"), &files);
 
-    let load = |name| DataSet::load(&at(name), &Reading::default()).expect("pictures");
+    let load = |name| DataSet::load(&at(name), &Reading::default()).expect("images");
     let data = load("folder");
     assert_eq!(data.train.shape, ImageShape { channels: 3, height: 8, width: 8 });
     assert_eq!((data.train.len(), data.held_out.len()), (38, 2));
@@ -86,7 +86,7 @@ fn images_are_brought_to_the_size_and_the_colors_that_were_asked_for() {
     let error = load(&Reading::default()).expect_err("no size").to_string();
     assert!(error.contains("9 sizes") && error.contains("--size"), "{error}");
     let size = Some(Size { width: 6, height: 4 });
-    let data = load(&Reading { size, ..Reading::default() }).expect("pictures");
+    let data = load(&Reading { size, ..Reading::default() }).expect("images");
     // RGB files that hold only grays are gray.
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
@@ -130,7 +130,7 @@ fn images_need_no_image_extension() {
     write_zip(&at("archive.zip"), &files);
     for name in ["folder", "archive.tar.gz", "archive.zip"] {
         let reading = Reading { size: Some(Size { width: 8, height: 8 }), ..Reading::default() };
-        let data = DataSet::load(&at(name), &reading).expect("pictures");
+        let data = DataSet::load(&at(name), &reading).expect("images");
         assert_eq!((data.train.len() + data.held_out.len(), data.found.resized), (6, 1), "{name}");
         let [(text, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
         assert!(text == "a/text.jpg" && problem.contains("no PNG, JPEG"), "{text}: {problem}");
@@ -159,7 +159,7 @@ fn images_that_would_be_wrong_are_listed_by_name() {
     files.extend(bad.map(|(name, bytes, _)| (name.to_owned(), bytes.to_vec())));
     write_folder(folder.path(), &files);
 
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
     assert_eq!(data.train.len() + data.held_out.len(), 9);
     assert_eq!(data.found.unreadable.len(), bad.len());
     for ((name, problem), (expected, _, words)) in data.found.unreadable.iter().zip(bad) {
@@ -178,7 +178,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     let mut files: Vec<_> = (0..10).map(|i| (name(i), png(8, [i, 2, 3]))).collect();
     files.push(("train/leaked.png".into(), png(8, [0, 2, 3])));
     write_folder(folder.path(), &files);
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
     let mut firsts: Vec<u8> = data.held_out.iter().map(|image| image[0]).collect();
     firsts.sort_unstable();
@@ -187,7 +187,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
 
     // Anything else there makes it an ordinary data set, with a note.
     fs::write(folder.path().join("stray.png"), png(8, [200; 3])).expect("written");
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("pictures");
+    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
     assert_eq!((data.train.len(), data.held_out.len()), (10, 1));
     let said = data.found.split_ignored().expect("a note");
     assert!(said.starts_with("stray.png beside"), "{said}");

@@ -105,7 +105,7 @@ fn no_output_replaces_an_input() {
     }
     // The files of an evaluation.
     fs::create_dir(at.join("m.eval")).expect("created");
-    fs::write(at.join("m.eval/samples.png"), "pictures").expect("written");
+    fs::write(at.join("m.eval/samples.png"), "images").expect("written");
     let eval = ["eval", "--model", "m.safetensors", "--data", "m.eval/samples.png"];
     refuse(at, ncsn(at, &eval), &["--out", "--data"]);
     refuse(at, ncsn(at, &[&eval[..], &["--out", "p.png"]].concat()), &["--out", "folder"]);

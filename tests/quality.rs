@@ -232,7 +232,7 @@ fn samples_are_judged_in_the_features_of_a_given_network() {
     let swept = json(&at.join("m.eval/sweep.json"));
     assert_eq!(swept["features"]["preprocessing"]["channels"], "bgr");
 
-    // The card has the results even where their pictures cannot be written.
+    // The card has the results even where their plots cannot be written.
     for name in ["report.svg", "sweep.svg"] {
         fs::create_dir_all(at.join("full").join(name)).expect("created");
     }

@@ -1,5 +1,5 @@
 //! What `cargo publish` would upload: whether crates.io would take it, and whether the README's links
-//! and pictures are in it.
+//! and images are in it.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -32,7 +32,7 @@ pub fn check(workspace: &Workspace, verify: bool) -> Result<()> {
 const README: &str = "README.md";
 const LIST: [&str; 4] = ["package", "--package=ncsn", "--list", "--allow-dirty"];
 
-/// The files and folders in the README's links and pictures that are not in the package, given the
+/// The files and folders in the README's links and images that are not in the package, given the
 /// paths of its files.
 fn absent<'a>(readme: &'a str, files: &str) -> Vec<&'a str> {
     // Windows lists them with backslashes.

@@ -212,7 +212,7 @@ async fn every_stop_has_a_live_figure() -> Result<()> {
             ask(browser, script, name).await?;
             browser.next_frames().await
         };
-        let picture = async |name: &str| {
+        let pixels = async |name: &str| {
             let script =
                 "return document.querySelector(`[data-stop=${arguments[0]}] canvas`).toDataURL()";
             ask(browser, script, name).await
@@ -222,7 +222,7 @@ async fn every_stop_has_a_live_figure() -> Result<()> {
                           const slider = document.querySelector(`[data-stop=${name}] input`); \
                           slider.value = to; slider.dispatchEvent(new Event('input'))";
             ask(browser, script, format!("{name} {to}")).await?;
-            picture(name).await
+            pixels(name).await
         };
         for name in ["noise", "score", "matching", "guidance"] {
             show(name).await?;
@@ -233,7 +233,7 @@ async fn every_stop_has_a_live_figure() -> Result<()> {
         // The shares are counted while the chains run, and end where they should.
         for (name, expected) in [("one-level", 35..=65), ("annealed", 68..=92)] {
             show(name).await?;
-            let first = picture(name).await?;
+            let first = pixels(name).await?;
             page.click(&select(name, "button")).await?;
             let share = async || -> Result<u32> {
                 let text = page.text(&select(name, ".hint")).await?;
@@ -248,14 +248,14 @@ async fn every_stop_has_a_live_figure() -> Result<()> {
             page.wait_until("the chains have come to their ends", async || {
                 Ok(cold().await?
                     && expected.contains(&share().await?)
-                    && picture(name).await? != first)
+                    && pixels(name).await? != first)
             })
             .await?;
         }
         show("ways").await?;
-        let first = picture("ways").await?;
+        let first = pixels("ways").await?;
         page.choose(&select("ways", "select"), "ancestral").await?;
-        let other = async || Ok(picture("ways").await? != first);
+        let other = async || Ok(pixels("ways").await? != first);
         page.wait_until("another sampler has other ways", other).await?;
         let hint = page.text(&select("ways", ".hint")).await?;
         ensure!(hint.contains("fresh noise on the way"), "it is the flow: {hint}");
@@ -265,7 +265,7 @@ async fn every_stop_has_a_live_figure() -> Result<()> {
         page.click(&select("guess", "button")).await?;
         let made = async || Ok(page.text(&select("guess", ".hint")).await?.starts_with("Drag"));
         page.wait_until("the network has guessed", made).await?;
-        let last = picture("guess").await?;
+        let last = pixels("guess").await?;
         ensure!(slide("guess", "0").await? != last, "it guesses the same of noise");
         ensure!(slide("guess", "1").await? == last, "the slider leads elsewhere");
         let errors = browser.console_errors().await?;

@@ -165,10 +165,10 @@ async fn opens_the_image_that_was_asked_for_last(browser: &Browser) -> Result<()
     Ok(())
 }
 
-/// A picture with dark lines on white is turned round for a model that draws white on black, which the page says, and a
+/// An image of dark lines on white is turned round for a model that draws white on black, which the page says, and a
 /// button turns it back.
 #[tokio::test]
-async fn a_picture_of_dark_lines_is_inverted() -> Result<()> {
+async fn an_image_of_dark_lines_is_inverted() -> Result<()> {
     with_browser(async |browser| {
         let (page, _) = ready(browser, TINY).await?;
         open_sketch(&page).await?;

@@ -146,7 +146,7 @@ async fn a_fault_of_another_script_is_none_of_the_pages() -> Result<()> {
     .await
 }
 
-/// A GPU's tiles are measured after an anneal and remembered.
+/// A GPU's tiles are measured after a run and remembered.
 #[tokio::test]
 #[ignore = "a software adapter takes minutes to compile and time all tiles of a GPU"]
 async fn a_gpu_is_measured_while_nobody_waits() -> Result<()> {

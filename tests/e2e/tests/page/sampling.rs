@@ -172,7 +172,7 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
                      slider.value = '0.4'; slider.dispatchEvent(new Event('input'))";
         browser.client.execute(learn, vec![]).await?;
         says("has learned the score").await?;
-        let picture = async || -> Result<Value> {
+        let pixels = async || -> Result<Value> {
             let script = "return document.getElementById('toy2d-view').toDataURL()";
             Ok(browser.client.execute(script, vec![]).await?)
         };
@@ -181,17 +181,17 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
             Ok(browser.client.execute(script, vec![]).await?)
         };
         ensure!(score().await? == "learned", "the arrows are not the network's");
-        let learned = picture().await?;
+        let learned = pixels().await?;
         page.choose("#toy2d-score", "exact").await?;
-        let exact = picture().await?;
+        let exact = pixels().await?;
         ensure!(exact != learned, "the network has exactly the score");
         page.choose("#toy2d-score", "learned").await?;
-        ensure!(picture().await? == learned, "the network's score has changed");
+        ensure!(pixels().await? == learned, "the network's score has changed");
 
         let ended = async || Ok(page.text("#toy2d-sigma-text").await? == "0");
         page.click("#toy2d-run").await?;
         page.wait_until("the chains have come to their ends", ended).await?;
-        let by_network = picture().await?;
+        let by_network = pixels().await?;
         // As chains are shown, the other score begins others.
         page.choose("#toy2d-score", "exact").await?;
         let others = async || {
@@ -206,10 +206,10 @@ async fn a_network_learns_the_score_of_what_is_drawn_on_the_toy() -> Result<()> 
         ensure!(score().await? == "exact", "something of the network is left");
         ensure!(!page.is_shown("#toy2d-clear").await?, "the network is still there");
         ensure!(page.is_shown("#toy2d-erase").await?, "what was drawn is gone");
-        let drawn = picture().await?;
+        let drawn = pixels().await?;
         page.click("#toy2d-erase").await?;
         ensure!(!page.is_shown("#toy2d-erase").await?, "there is something left to erase");
-        ensure!(picture().await? != drawn, "the two clouds are not back");
+        ensure!(pixels().await? != drawn, "the two clouds are not back");
         let errors = browser.console_errors().await?;
         ensure!(errors.is_empty(), "errors reached the console: {errors:#?}");
         Ok(())
@@ -322,7 +322,7 @@ async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
         let focus = "document.getElementById('toy2d-view').focus()";
         browser.client.execute(focus, vec![]).await?;
         let (right, down) = (char::from(Key::Right), char::from(Key::Down));
-        let picture = async || -> Result<Value> {
+        let pixels = async || -> Result<Value> {
             let script = "return document.getElementById('toy2d-view').toDataURL()";
             Ok(browser.client.execute(script, vec![]).await?)
         };
@@ -330,11 +330,11 @@ async fn the_keyboard_draws_a_density_on_the_toy() -> Result<()> {
         let drawn = async || Ok(page.text("#toy2d-share").await?.contains("what you drew"));
         page.wait_until("the space bar has drawn", drawn).await?;
         ensure!(page.is_shown("#toy2d-erase").await?, "what is drawn cannot be erased");
-        let first = picture().await?;
+        let first = pixels().await?;
         for key in [right, right, down, down] {
             page.press(&key.to_string()).await?;
         }
-        let line = picture().await?;
+        let line = pixels().await?;
         ensure!(line != first, "the arrow keys draw nothing");
         page.press(" ").await?;
         ensure!(page.state().await? == State::Ready, "a key has started the run");
