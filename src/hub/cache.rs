@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 use super::address::Address;
 use super::environment;
 use super::error::HubError;
-use super::found::Found;
+use super::hub_file::HubFile;
 use crate::download::sha256_of;
 use crate::files::{create_beside, folder_of, replace};
 
@@ -59,7 +59,7 @@ impl Cache {
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn has(&self, found: &Found) -> Result<bool, HubError> {
+    pub fn has(&self, found: &HubFile) -> Result<bool, HubError> {
         let blob = self.blob(found);
         if !blob.is_file() {
             return Ok(false);
@@ -71,7 +71,7 @@ impl Cache {
     ///
     /// # Errors
     /// If the cache cannot be written.
-    pub fn partial(&self, found: &Found) -> Result<NamedTempFile, HubError> {
+    pub fn partial(&self, found: &HubFile) -> Result<NamedTempFile, HubError> {
         let blob = self.blob(found);
         create(folder_of(&blob))?;
         create_beside(&blob).map_err(|source| HubError::Cache { path: blob, source })
@@ -81,7 +81,7 @@ impl Cache {
     ///
     /// # Errors
     /// If the cache cannot be written.
-    pub fn keep(&self, found: &Found, contents: NamedTempFile) -> Result<(), HubError> {
+    pub fn keep(&self, found: &HubFile, contents: NamedTempFile) -> Result<(), HubError> {
         let blob = self.blob(found);
         replace(contents, &blob).map_err(|source| HubError::Cache { path: blob, source })
     }
@@ -90,7 +90,7 @@ impl Cache {
     ///
     /// # Errors
     /// If the cache cannot be written.
-    pub fn link(&self, address: &Address, found: &Found) -> Result<PathBuf, HubError> {
+    pub fn link(&self, address: &Address, found: &HubFile) -> Result<PathBuf, HubError> {
         let path = self.snapshot(&found.commit, address);
         let failed = |path: &Path| {
             let path = path.to_owned();
@@ -116,7 +116,7 @@ impl Cache {
     }
 
     /// Whether contents are at a path: by a link, or as a sound copy.
-    fn is_at(&self, path: &Path, found: &Found) -> Result<bool, HubError> {
+    fn is_at(&self, path: &Path, found: &HubFile) -> Result<bool, HubError> {
         match found.sha256() {
             _ if is_same_file(path, self.blob(found)).unwrap_or(false) => Ok(true),
             Some(hash) if path.is_file() => is_sound(path, hash),
@@ -134,7 +134,7 @@ impl Cache {
         }
     }
 
-    fn blob(&self, found: &Found) -> PathBuf {
+    fn blob(&self, found: &HubFile) -> PathBuf {
         self.folder.join("blobs").join(&found.etag)
     }
 

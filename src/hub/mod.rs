@@ -10,7 +10,7 @@ mod address;
 mod cache;
 mod environment;
 mod error;
-mod found;
+mod hub_file;
 mod request;
 
 use std::path::PathBuf;

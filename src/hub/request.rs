@@ -10,7 +10,7 @@ use super::address::Address;
 use super::cache::hash_of;
 use super::environment;
 use super::error::HubError;
-use super::found::Found;
+use super::hub_file::HubFile;
 use crate::download::{Progress, SaveError, config, save};
 
 /// A server that is asked as the hub is.
@@ -39,7 +39,7 @@ impl Server {
     ///
     /// # Errors
     /// If there is no such file, or no answer.
-    pub fn look_up(&self, address: &Address) -> Result<Found, HubError> {
+    pub fn look_up(&self, address: &Address) -> Result<HubFile, HubError> {
         /// A repository that was renamed once or twice.
         const RENAMED: usize = 5;
         let agent: Agent = config().max_redirects(0).http_status_as_error(false).build().into();
@@ -73,7 +73,7 @@ impl Server {
         }
     }
 
-    fn found(&self, url: &str, answer: &Response<Body>) -> Result<Found, HubError> {
+    fn found(&self, url: &str, answer: &Response<Body>) -> Result<HubFile, HubError> {
         let (status, headers) = (answer.status(), answer.headers());
         if !status.is_success() && !status.is_redirection() {
             return Err(self.refusal(url, status, headers));
@@ -87,7 +87,7 @@ impl Server {
         let etag = etag.map(|etag| etag.trim_start_matches("W/").trim_matches('"').to_owned());
         let size = text(headers, "X-Linked-Size")
             .or_else(|| status.is_success().then(|| text(headers, "Content-Length")).flatten());
-        Ok(Found {
+        Ok(HubFile {
             commit: commit.ok_or_else(|| foreign("it names no commit"))?,
             etag: etag.filter(plain).ok_or_else(|| foreign("it names no hash of the file"))?,
             size: size.and_then(|size| size.parse().ok()),
@@ -127,7 +127,7 @@ impl Server {
     pub fn download(
         &self,
         address: &Address,
-        found: &Found,
+        found: &HubFile,
         limit: u64,
         to: &mut NamedTempFile,
         progress: &Progress<'_>,
@@ -161,7 +161,7 @@ impl Server {
     }
 }
 
-fn check(url: &str, found: &Found, path: &Path) -> Result<(), HubError> {
+fn check(url: &str, found: &HubFile, path: &Path) -> Result<(), HubError> {
     let Some(expected) = found.sha256() else { return Ok(()) };
     let hash = hash_of(path)?;
     if hash == expected {

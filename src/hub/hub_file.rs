@@ -2,7 +2,7 @@
 
 /// A file that the hub has.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct HubFile {
     /// The commit that the revision stands for.
     pub commit: String,
     /// What identifies the file's contents: for large files, so for all weights, their SHA-256.
@@ -11,7 +11,7 @@ pub(super) struct Found {
     pub size: Option<u64>,
 }
 
-impl Found {
+impl HubFile {
     /// The SHA-256 of the contents, in hexadecimal digits. The hub names another hash for small
     /// text files.
     pub fn sha256(&self) -> Option<&str> {
