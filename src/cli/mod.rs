@@ -7,7 +7,7 @@
 //! | the command line and its numbers | `command_line`, `numbers` |
 //! | flags of what is read | `data_set` (with `sizes`), `model`, `image_input` |
 //! | flags of how samples are drawn | `engine`, `device`, `settings`, `autoguidance`, `class_guidance` (with `classes`), `conditioning` |
-//! | computations | `noise_levels`, `presets`, `classifiers` |
+//! | computations | `noise_levels`, `trials`, `classifiers` |
 //! | what is written | `output`, `apart`, `grid`, `numpy` |
 //! | what is shown | `print`, `progress`, `shell`, `facts` |
 //! | what libraries are kept from printing | `headless` |
@@ -46,7 +46,6 @@ mod numbers;
 mod numpy;
 mod output;
 mod plan;
-mod presets;
 mod progress;
 mod sample;
 mod settings;
@@ -55,6 +54,7 @@ mod sizes;
 mod thumbnails;
 mod toy;
 pub mod train;
+mod trials;
 
 use std::process::{ExitCode, Termination};
 

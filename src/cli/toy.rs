@@ -1,8 +1,8 @@
 //! `ncsn toy`: the samplers on a density whose score is known exactly.
 
 use super::numbers::{SAMPLES, ensure_within};
-use super::presets::{Trial, preset};
 use super::print::ensure_delivered;
+use super::trials::{Trial, settings_for_nfe};
 use crate::backend::host;
 use crate::eval::{Points, sliced_wasserstein};
 use crate::noise::NoiseSchedule;
@@ -52,7 +52,8 @@ pub(super) fn run(arguments: &Toy) -> anyhow::Result<()> {
     // This density's denoiser is no consistency model.
     for sampler in Sampler::ALL.into_iter().filter(|&sampler| sampler != Sampler::Consistency) {
         for nfe in [10, 20, 50, 100, 1000] {
-            let Some(settings) = preset(sampler, Trial::default(), nfe, recommended) else {
+            let Some(settings) = settings_for_nfe(sampler, Trial::default(), nfe, recommended)
+            else {
                 continue;
             };
             let (table, conditioning) = two_modes::step_table(&settings)?;

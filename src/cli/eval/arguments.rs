@@ -13,8 +13,8 @@ use crate::cli::data_set::ImageArgs;
 use crate::cli::engine::EngineArgs;
 use crate::cli::model;
 use crate::cli::output;
-use crate::cli::presets;
 use crate::cli::settings::SettingArgs;
+use crate::cli::trials;
 use crate::model_file::Card;
 use crate::sample::Sampler;
 
@@ -52,7 +52,7 @@ pub struct Eval {
     #[arg(long, conflicts_with = "SettingArgs")]
     pub sweep: bool,
     /// The numbers of evaluations to try each sampler with.
-    #[arg(long, value_delimiter = ',', default_values_t = presets::NFE, requires = "sweep")]
+    #[arg(long, value_delimiter = ',', default_values_t = trials::NFE, requires = "sweep")]
     pub nfe: Vec<usize>,
     /// The samplers to try [default: all but plain-langevin and, unless the model is tuned for
     /// it, consistency].

@@ -2,7 +2,7 @@
 //!
 //! [`judge`] makes what judges samples: a [`classifier`] of the data, found in the cache or trained,
 //! or a network from elsewhere. [`single`] measures one sampler, [`sweep`] several, with the settings
-//! that [`presets`](super::presets) chooses; [`report`] prints the results and [`plot`] draws them.
+//! that [`trials`](super::trials) chooses; [`report`] prints the results and [`plot`] draws them.
 
 mod arguments;
 mod classifier;

@@ -7,7 +7,7 @@ use super::judge::Judge;
 use super::plot;
 use super::report::{Point, distance};
 use super::session::Session;
-use crate::cli::presets::{Trial, preset};
+use crate::cli::trials::{Trial, settings_for_nfe};
 use crate::model_file::Card;
 use crate::sample::{Sampler, Settings};
 use crate::words::count;
@@ -62,7 +62,9 @@ pub fn run(session: &Session<'_>) -> anyhow::Result<()> {
                 if trial.short && has_levels {
                     continue;
                 }
-                let Some(settings) = preset(sampler, trial, nfe, recommended) else { continue };
+                let Some(settings) = settings_for_nfe(sampler, trial, nfe, recommended) else {
+                    continue;
+                };
                 let table = session.model.card.step_table(&settings, None)?;
                 let nfe = table.nfe();
                 let [images] = session.draw(&engine, &table, [nfe])?;

@@ -45,7 +45,7 @@ impl Trial {
 
 /// A sampler with the settings for `nfe` evaluations or slightly fewer, or none if it needs more.
 /// Settings without a rule of their own are as the model recommends.
-pub fn preset(
+pub fn settings_for_nfe(
     sampler: Sampler,
     Trial { churned, short }: Trial,
     nfe: usize,
@@ -85,12 +85,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_preset_takes_as_many_evaluations_as_it_was_given() {
+    fn a_trial_takes_as_many_evaluations_as_it_was_given() {
         for sampler in Sampler::ALL {
             for nfe in NFE {
                 let recommended = Settings::recommended(20.0, 0.01);
                 for &trial in Trial::of(sampler) {
-                    let Some(settings) = preset(sampler, trial, nfe, recommended) else {
+                    let Some(settings) = settings_for_nfe(sampler, trial, nfe, recommended) else {
                         assert!(nfe < 5, "{sampler:?} with {nfe}");
                         continue;
                     };
