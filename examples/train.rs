@@ -5,10 +5,10 @@
 #[cfg(not(target_family = "wasm"))]
 pub fn train(images: &str, model: &str, steps: u64) -> anyhow::Result<()> {
     use burn::tensor::Device;
-    use ncsn::data::{DataSet, Reading};
+    use ncsn::data::{DataSet, ReadOptions};
     use ncsn::train::{Event, Options, Session, SessionOptions, Trainer};
 
-    let data = DataSet::load(images.as_ref(), &Reading::default())?;
+    let data = DataSet::load(images.as_ref(), &ReadOptions::default())?;
     let options = Options { steps, ..Options::for_images(&data.train)? };
     let trainer = Trainer::new(options, &data.train, &[Device::flex()])?;
     for event in Session::new(trainer, data, model.as_ref(), SessionOptions::default()) {

@@ -37,6 +37,19 @@ pub(crate) fn list<T: Display>(items: &[T], conjunction: &str) -> String {
     }
 }
 
+/// The first few things, with commas between them, and how many more there are: `a, b and 3 more`.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub(crate) fn first_few<T: Display>(
+    items: impl ExactSizeIterator<Item = T>,
+    most: usize,
+) -> String {
+    let more = match items.len().saturating_sub(most) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    items.take(most).map(|item| item.to_string()).collect::<Vec<_>>().join(", ") + &more
+}
+
 /// How fast a run is: in whole images, or to a decimal if it is slow.
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) fn images_per_second(rate: f64) -> String {
@@ -62,6 +75,12 @@ mod tests {
         assert_eq!(list(&["a"], "and"), "a");
         assert_eq!(list(&["a", "b"], "or"), "a or b");
         assert_eq!(list(&[1, 2, 3], "and"), "1, 2 and 3");
+    }
+
+    #[test]
+    fn long_lists_end_with_how_many_more_there_are() {
+        assert_eq!(first_few(["a", "b"].iter(), 2), "a, b");
+        assert_eq!(first_few(["a", "b", "c"].iter(), 2), "a, b and 1 more");
     }
 
     #[test]

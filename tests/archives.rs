@@ -10,7 +10,7 @@ use std::process::Command;
 
 use data_files::{error, load, png, write, zip_of};
 use flate2::write::GzEncoder;
-use ncsn::data::{DataSet, Reading};
+use ncsn::data::{DataSet, ReadOptions};
 use zip::write::SimpleFileOptions;
 
 type Entries = Vec<(String, Vec<u8>)>;
@@ -165,7 +165,7 @@ fn links_are_followed_as_in_the_unpacked_folder() {
     let listed: Vec<_> = data.found.unreadable.iter().map(|(name, _)| &name[..]).collect();
     assert_eq!(listed, ["a/gone.png", "a/out.png", "a/self.png", "b/circle"]);
     assert!(data.found.cannot_read().contains("../../nowhere/x.png"), "{:?}", data.found);
-    let strict = Reading { strict: true, ..Reading::default() };
+    let strict = ReadOptions { strict: true, ..ReadOptions::default() };
     let error = DataSet::load(&path, &strict).expect_err("links lead out").to_string();
     assert!(error.contains("a/out.png"), "{error}");
 
@@ -216,7 +216,7 @@ fn entries_that_lead_out_of_an_archive_are_reported() {
         let expected = ["../a.png", "../c.png", "./../d.png", "set/../../b.png"];
         let expected = expected.map(|name| (name.to_owned(), why.to_owned()));
         assert_eq!(reported, expected, "{path:?}");
-        let strict = Reading { strict: true, ..Reading::default() };
+        let strict = ReadOptions { strict: true, ..ReadOptions::default() };
         let error = DataSet::load(&path, &strict).expect_err("entries lead out").to_string();
         assert!(error.contains("../a.png") && error.contains(why), "{error}");
     }

@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use data_files::{error, load, npy, png, tar_of, write, zip_of};
-use ncsn::data::{DataError, DataSet, Reading, Size};
+use ncsn::data::{DataError, DataSet, ReadOptions, Size};
 use ncsn::net::ImageShape;
 
 /// Names and contents: 40 images of different colors, one of them of another size, one
@@ -56,7 +56,7 @@ fn a_folder_and_its_archives_are_the_same_data_set() {
     files.rotate_left(5);
     write_zip(&at("archive.zip"), &files);
 
-    let load = |name| DataSet::load(&at(name), &Reading::default()).expect("images");
+    let load = |name| DataSet::load(&at(name), &ReadOptions::default()).expect("images");
     let data = load("folder");
     assert_eq!(data.train.shape, ImageShape { channels: 3, height: 8, width: 8 });
     assert_eq!((data.train.len(), data.held_out.len()), (38, 2));
@@ -80,28 +80,28 @@ fn images_are_brought_to_the_size_and_the_colors_that_were_asked_for() {
     let gray: Vec<_> =
         (0..9).map(|i| (format!("{i}.png"), png(4 + u32::from(i), [20 * i; 3]))).collect();
     write_folder(folder.path(), &gray);
-    let load = |reading: &Reading<'_>| DataSet::load(folder.path(), reading);
+    let load = |reading: &ReadOptions<'_>| DataSet::load(folder.path(), reading);
 
     // Nine sizes, none more common than the others.
-    let error = load(&Reading::default()).expect_err("no size").to_string();
+    let error = load(&ReadOptions::default()).expect_err("no size").to_string();
     assert!(error.contains("9 sizes") && error.contains("--size"), "{error}");
     let size = Some(Size { width: 6, height: 4 });
-    let data = load(&Reading { size, ..Reading::default() }).expect("images");
+    let data = load(&ReadOptions { size, ..ReadOptions::default() }).expect("images");
     // RGB files that hold only grays are gray.
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 4, width: 6 });
     assert_eq!((data.train.len(), data.held_out.len()), (8, 1));
     assert_eq!(data.train.image(3), [60; 24]);
 
     let refuse = |shape: ImageShape| Err(format!("not {} × {}", shape.width, shape.height));
-    let error = load(&Reading { size, accepts: &refuse, ..Reading::default() });
+    let error = load(&ReadOptions { size, accepts: &refuse, ..ReadOptions::default() });
     assert!(matches!(error, Err(DataError::Refused(text)) if text == "not 6 × 4"));
 
     fs::write(folder.path().join("torn.png"), b"torn").expect("written");
     assert_eq!(
-        load(&Reading { size, ..Reading::default() }).expect("without it").train,
+        load(&ReadOptions { size, ..ReadOptions::default() }).expect("without it").train,
         data.train
     );
-    let strict = load(&Reading { size, strict: true, ..Reading::default() });
+    let strict = load(&ReadOptions { size, strict: true, ..ReadOptions::default() });
     assert!(strict.expect_err("torn").to_string().contains("torn.png"));
 }
 
@@ -129,7 +129,8 @@ fn images_need_no_image_extension() {
     write_tar_gz(&at("archive.tar.gz"), &files);
     write_zip(&at("archive.zip"), &files);
     for name in ["folder", "archive.tar.gz", "archive.zip"] {
-        let reading = Reading { size: Some(Size { width: 8, height: 8 }), ..Reading::default() };
+        let reading =
+            ReadOptions { size: Some(Size { width: 8, height: 8 }), ..ReadOptions::default() };
         let data = DataSet::load(&at(name), &reading).expect("images");
         assert_eq!((data.train.len() + data.held_out.len(), data.found.resized), (6, 1), "{name}");
         let [(text, problem)] = &data.found.unreadable[..] else { panic!("{:?}", data.found) };
@@ -159,13 +160,13 @@ fn images_that_would_be_wrong_are_listed_by_name() {
     files.extend(bad.map(|(name, bytes, _)| (name.to_owned(), bytes.to_vec())));
     write_folder(folder.path(), &files);
 
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!(data.train.len() + data.held_out.len(), 9);
     assert_eq!(data.found.unreadable.len(), bad.len());
     for ((name, problem), (expected, _, words)) in data.found.unreadable.iter().zip(bad) {
         assert!(name == expected && problem.contains(words), "{name}: {problem}");
     }
-    let strict = Reading { strict: true, ..Reading::default() };
+    let strict = ReadOptions { strict: true, ..ReadOptions::default() };
     let error = DataSet::load(folder.path(), &strict).expect_err("five are bad").to_string();
     assert!(error.contains("half.jpg (the file ends before") && !error.contains('\n'), "{error}");
 }
@@ -178,7 +179,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     let mut files: Vec<_> = (0..10).map(|i| (name(i), png(8, [i, 2, 3]))).collect();
     files.push(("train/leaked.png".into(), png(8, [0, 2, 3])));
     write_folder(folder.path(), &files);
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!((data.train.len(), data.held_out.len(), data.found.duplicates), (6, 4, 1));
     let mut firsts: Vec<u8> = data.held_out.iter().map(|image| image[0]).collect();
     firsts.sort_unstable();
@@ -187,7 +188,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
 
     // Anything else there makes it an ordinary data set, with a note.
     fs::write(folder.path().join("stray.png"), png(8, [200; 3])).expect("written");
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!((data.train.len(), data.held_out.len()), (10, 1));
     let said = data.found.split_ignored().expect("a note");
     assert!(said.starts_with("stray.png beside"), "{said}");
@@ -196,7 +197,7 @@ fn a_data_set_that_says_what_to_hold_out_is_obeyed() {
     for (name, bytes) in &files {
         fs::write(folder.path().join(name.replace("train", "test")), bytes).expect("written");
     }
-    let error = DataSet::load(folder.path(), &Reading::default()).expect_err("none is left");
+    let error = DataSet::load(folder.path(), &ReadOptions::default()).expect_err("none is left");
     assert!(error.to_string().contains("also among those to test with"), "{error}");
 }
 
@@ -319,21 +320,22 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
             flate2::write::GzEncoder::new(File::create(path).expect("created"), Default::default());
         gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("written");
     }
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("batches");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("batches");
     let firsts = |images: &ncsn::data::Images| images.iter().map(|p| p[0]).collect::<Vec<_>>();
     assert_eq!(firsts(&data.train), [10, 11, 12, 20, 21, 22]);
     let mut held_out = firsts(&data.held_out);
     held_out.sort_unstable();
     assert_eq!(held_out, [30, 31, 32]);
-    let gray = Reading {
+    let gray = ReadOptions {
         grayscale: true,
         size: Some(Size { width: 16, height: 16 }),
-        ..Reading::default()
+        ..ReadOptions::default()
     };
     let data = DataSet::load(folder.path(), &gray).expect("batches");
     assert_eq!(data.train.shape, ImageShape { channels: 1, height: 16, width: 16 });
 
-    let huge = Reading { size: Some(Size { width: 4096, height: 4096 }), ..Reading::default() };
+    let huge =
+        ReadOptions { size: Some(Size { width: 4096, height: 4096 }), ..ReadOptions::default() };
     fs::write(folder.path().join("data_batch_3.bin"), vec![0; 3073 * 50]).expect("written");
     let error = DataSet::load(folder.path(), &huge).expect_err("2.3 GiB").to_string();
     assert!(error.contains("fit in memory"), "{error}");
@@ -342,7 +344,8 @@ fn batches_of_cifar_10_are_read_with_their_test_batch() {
     let torn = folder.path().join("test_batch.bin.gz");
     let bytes = fs::read(&torn).expect("there");
     fs::write(&torn, &bytes[..bytes.len() - 12]).expect("written");
-    let error = DataSet::load(folder.path(), &Reading::default()).expect_err("torn").to_string();
+    let error =
+        DataSet::load(folder.path(), &ReadOptions::default()).expect_err("torn").to_string();
     assert!(error.contains("test_batch.bin.gz") && error.contains("download"), "{error}");
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::cifar::pickle;
 use data_files::{error, load, npy, write, zip_of};
-use ncsn::data::{DataSet, Images, Reading};
+use ncsn::data::{DataSet, Images, ReadOptions};
 use ncsn::net::ImageShape;
 
 /// The first pixel of each image with its label, sorted.
@@ -240,7 +240,7 @@ fn transparent_arrays_are_put_on_the_background() {
     let pixels = [200u8, 100, 0, 0, 200, 100, 0, 255];
     let values = pixels.iter().copied().cycle().take(2 * 5 * 5 * 4);
     let path = write(folder.path(), "rgba.npy", npy(&[2, 5, 5, 4], values));
-    let reading = Reading { background: [1, 2, 3], ..Reading::default() };
+    let reading = ReadOptions { background: [1, 2, 3], ..ReadOptions::default() };
     let data = DataSet::load(&path, &reading).expect("images");
     assert_eq!(data.train.shape, ImageShape { channels: 3, height: 5, width: 5 });
     let first: Vec<u8> = [0, 25, 50].map(|at| data.train.image(0)[at..at + 2].to_vec()).concat();

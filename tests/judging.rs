@@ -3,7 +3,7 @@
 
 use burn::tensor::Device;
 use ncsn::classifier::{ClassifierCard, ClassifierDescription, ClassifierFile};
-use ncsn::data::{DataSet, Images, Reading};
+use ncsn::data::{DataSet, Images, ReadOptions};
 use ncsn::eval::{ClassifierFeatures, FeatureExtractor, Reference, Task};
 use ncsn::net::ImageShape;
 use ncsn::pixel::{bytes, value, values};
@@ -156,7 +156,7 @@ fn noise_is_better_than_blur_and_blur_than_blobs() {
 #[ignore = "takes many minutes; NCSN_IMAGES names the images, and NCSN_SAMPLES the samples"]
 fn real_images_are_ordered_so_too() {
     let path = std::env::var_os("NCSN_IMAGES").expect("NCSN_IMAGES");
-    let data = DataSet::load(path.as_ref(), &Reading::default()).expect("images");
+    let data = DataSet::load(path.as_ref(), &ReadOptions::default()).expect("images");
     let extractor = extractor(&data.train, 1500, 128);
     let reference = Reference::new(&extractor, &data.train, &data.held_out, &Device::flex());
     let reference = reference.expect("it runs");

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::path::Path;
 
 use data_files::{png_of, tar_of};
-use ncsn::data::{DataSet, Images, Reading};
+use ncsn::data::{DataSet, Images, ReadOptions};
 
 /// A colored image as a PNG file.
 fn png(value: u8) -> Vec<u8> {
@@ -51,7 +51,7 @@ fn three_shards() -> tempfile::TempDir {
 #[test]
 fn shards_are_one_data_set_with_their_classes() {
     let folder = three_shards();
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     // Numbers are in their order, not in that of their text.
     assert_eq!(data.classes, ["9", "10"]);
     assert_eq!(firsts(&data.train), [(7, Some(1)), (14, Some(0)), (21, Some(0)), (28, Some(1))]);
@@ -64,23 +64,27 @@ fn images_in_a_file_are_those_in_memory() {
     let folder = three_shards();
     // An unreadable file and a duplicate leave gaps, which close.
     shard(&folder.path().join("birds-train-000002.tar"), &[(3, "9"), (8, "10"), (9, "10")]);
-    let memory = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let memory = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!((memory.train.len(), memory.found.duplicates), (6, 1));
     let scratch = tempfile::tempdir().expect("a temporary folder");
-    let reading =
-        Reading { in_memory: 100, scratch: Some(scratch.path().to_owned()), ..Reading::default() };
+    let reading = ReadOptions {
+        in_memory: 100,
+        scratch: Some(scratch.path().to_owned()),
+        ..ReadOptions::default()
+    };
     let file = DataSet::load(folder.path(), &reading).expect("images");
     assert!(file.train.bytes.is_in_file() && !memory.train.bytes.is_in_file());
     assert!(file.train == memory.train && file.held_out == memory.held_out);
     assert_eq!(scratch.path().read_dir().expect("there").count(), 0, "its file has no name");
 
     // Without a folder for them, there is an error, which says what to do.
-    let error = DataSet::load(folder.path(), &Reading { in_memory: 100, ..Reading::default() });
+    let error =
+        DataSet::load(folder.path(), &ReadOptions { in_memory: 100, ..ReadOptions::default() });
     let error = error.expect_err("too many").to_string();
     assert!(error.contains("--scratch"), "{error}");
     // A folder that is not there is named.
     let nowhere = Some(scratch.path().join("nowhere"));
-    let error = DataSet::load(folder.path(), &Reading { scratch: nowhere, ..reading });
+    let error = DataSet::load(folder.path(), &ReadOptions { scratch: nowhere, ..reading });
     assert!(error.expect_err("no folder").to_string().contains("nowhere"));
 }
 
@@ -94,9 +98,12 @@ fn arrays_larger_than_memory_are_the_same() {
     let mut writer = options.writer(File::create(&path).expect("created")).begin_nd().expect("new");
     writer.extend((0..40 * 36u32).map(|at| (at * 37 % 251) as u8)).expect("written");
     writer.finish().expect("written");
-    let memory = DataSet::load(&path, &Reading::default()).expect("images");
-    let reading =
-        Reading { in_memory: 200, scratch: Some(folder.path().to_owned()), ..Reading::default() };
+    let memory = DataSet::load(&path, &ReadOptions::default()).expect("images");
+    let reading = ReadOptions {
+        in_memory: 200,
+        scratch: Some(folder.path().to_owned()),
+        ..ReadOptions::default()
+    };
     let file = DataSet::load(&path, &reading).expect("images");
     assert!(file.train.bytes.is_in_file());
     assert!(file.train == memory.train && file.held_out == memory.held_out);
@@ -108,7 +115,7 @@ fn odd_classes_never_stop_training() {
     let load = |samples: &[(u8, &str)]| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         shard(&folder.path().join("0.tar"), samples);
-        DataSet::load(folder.path(), &Reading::default()).expect("images")
+        DataSet::load(folder.path(), &ReadOptions::default()).expect("images")
     };
     let odd = load(&[(1, "0"), (2, "cat"), (3, "1")]);
     assert!(odd.train.labels.is_none() && odd.classes.is_empty());
@@ -123,7 +130,7 @@ fn no_class_is_that_of_another_shards_image() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     shard_of("png", &folder.path().join("0.tar"), &[(1, "0"), (2, "1")]);
     shard_of("jpg", &folder.path().join("1.tar"), &[(3, "1"), (4, "0")]);
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!(data.classes, ["0", "1"]);
     let mut labeled = [firsts(&data.train), firsts(&data.held_out)].concat();
     labeled.sort_unstable();
@@ -139,7 +146,7 @@ fn no_class_is_that_of_another_shards_image() {
     };
     only("1.tar", "0007.png", &png(3));
     only("2.tar", "0007.cls", b"1");
-    let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+    let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
     assert_eq!(data.train.len() + data.held_out.len(), 3);
     assert!(data.train.labels.is_none() && data.classes.is_empty());
     assert!(data.found.notes[0].contains("different archives"), "{:?}", data.found.notes);

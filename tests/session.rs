@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use ncsn::backend::fused::{FusedError, Gpu};
-use ncsn::data::{DataSet, Found, Images};
+use ncsn::data::{DataSet, Images, LoadReport};
 use ncsn::model_file::ModelFile;
 use ncsn::net::ImageShape;
 use ncsn::random::Key;
@@ -29,7 +29,7 @@ fn noise(change: impl Fn(&mut Options)) -> (DataSet, Options) {
     let mut learns = Options::for_images(&train).expect("images that differ");
     learns = Options { architecture: common::tiny(), batch: 4, warmup_steps: 1, ..learns };
     change(&mut learns);
-    let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
+    let (name, classes, found) = ("noise".into(), Vec::new(), LoadReport::default());
     (DataSet { name, train, held_out, classes, found }, learns)
 }
 

@@ -4,16 +4,11 @@ use anyhow::{bail, ensure};
 
 use crate::data::whole;
 use crate::model_file::{Card, Class};
+use crate::words::first_few;
 
 /// Why a model cannot be asked for a class.
 pub fn unconditional(card: &Card) -> String {
     format!("{} is not class-conditional", card.name)
-}
-
-/// The first few names, with commas between them.
-pub fn first<'a>(names: impl ExactSizeIterator<Item = &'a str>, most: usize) -> String {
-    let more = if names.len() > most { ", …" } else { "" };
-    names.take(most).collect::<Vec<_>>().join(", ") + more
 }
 
 /// How many names an error lists.
@@ -46,7 +41,7 @@ pub fn find<'a>(
         return Ok(found);
     }
     let count = names.len();
-    bail!("there is no class {text}; there are {count} classes: {}", first(names, SHOWN))
+    bail!("there is no class {text}; there are {count} classes: {}", first_few(names, SHOWN))
 }
 
 /// The names of classes as numbers; `None` unless all are whole numbers.
@@ -131,7 +126,10 @@ pub fn ensure_trained(card: &Card, asked: &[usize]) -> anyhow::Result<()> {
     // Numbers beyond the last are refused elsewhere.
     let Some(Class { name, .. }) = card.classes.get(missing) else { return Ok(()) };
     let names = known.iter().map(|(_, class)| &class.name[..]);
-    bail!("no image of class {name} was trained on; there were images of {}", first(names, SHOWN))
+    bail!(
+        "no image of class {name} was trained on; there were images of {}",
+        first_few(names, SHOWN)
+    )
 }
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl ConditioningArgs {
         files.chain(ends.map(|end| ("--interpolate", Some(Path::new(end))))).collect()
     }
 
-    /// Adds a guide towards --class, if there is a --classifier; also returns the number of that class,
+    /// Adds a guide toward --class, if there is a --classifier; also returns the number of that class,
     /// by the classifier.
     ///
     /// # Errors

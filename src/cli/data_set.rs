@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::{bail, ensure};
 use clap::Args;
 
-use super::{classes, progress};
-use crate::data::{DataSet, Found, Reading, Size, built_in};
+use super::progress;
+use crate::data::{DataSet, LoadReport, ReadOptions, Size, built_in};
 use crate::net::ImageShape;
-use crate::words::count;
+use crate::words::{count, first_few};
 
 /// Where the images are, and how to read them.
 #[derive(Args)]
@@ -62,9 +62,10 @@ impl ImageArgs {
         };
         let Self { size, grayscale, background, strict, .. } = *self;
         let scratch = self.scratch.clone();
-        let usual = Reading { size, grayscale, background, strict, scratch, ..Reading::default() };
-        let reading = Reading { accepts, progress: &show, ..usual };
-        let loaded = DataSet::load(&path, &reading);
+        let usual =
+            ReadOptions { size, grayscale, background, strict, scratch, ..ReadOptions::default() };
+        let options = ReadOptions { accepts, progress: &show, ..usual };
+        let loaded = DataSet::load(&path, &options);
         if let Some(bar) = bar.get() {
             bar.finish_and_clear();
         }
@@ -138,12 +139,12 @@ fn classes_of(data: &DataSet) -> Option<String> {
     Some(format!(
         "{}: {}; {each}{} each",
         count(names.len(), "class"),
-        classes::first(names.iter().copied(), SHOWN),
+        first_few(names.iter(), SHOWN),
         count(*most, "image")
     ))
 }
 
-fn notes(found: &Found) -> Vec<String> {
+fn notes(found: &LoadReport) -> Vec<String> {
     let mut notes = Vec::new();
     if found.resized > 0 {
         notes.push(format!("{} had another size: cropped and resized", found.resized));
@@ -191,11 +192,11 @@ mod tests {
             let images = Images::new(shape, vec![0; labels.len()]);
             let train = Images { labels: Some(labels.to_vec()), ..images };
             let classes = (0..classes).map(|class| class.to_string()).collect();
-            let (name, held_out, found) = ("d".into(), train.clone(), Found::default());
+            let (name, held_out, found) = ("d".into(), train.clone(), LoadReport::default());
             classes_of(&DataSet { name, train, held_out, classes, found })
         };
         let twelve: Vec<u8> = (0..12).chain(0..9).collect();
-        let expected = "12 classes: 0, 1, 2, 3, 4, …; 1 to 2 images each";
+        let expected = "12 classes: 0, 1, 2, 3, 4 and 7 more; 1 to 2 images each";
         assert_eq!(said(&twelve, 12).as_deref(), Some(expected));
         let gaps = said(&[0, 0, 1, 1, 7, 7], 8);
         assert_eq!(gaps.as_deref(), Some("3 classes: 0, 1, 7; 2 images each"));

@@ -8,8 +8,10 @@ use super::error::DataError;
 use super::files::Files;
 use super::format::Format;
 use super::images::Images;
+use super::load_report::LoadReport;
 use super::npy_labels::Known;
-use super::reading::{Found, Reading, Size};
+use super::pixels::Writer;
+use super::read_options::{ReadOptions, Size};
 use super::resize;
 use crate::net::ImageShape;
 
@@ -24,57 +26,16 @@ pub(super) fn read(
     format: Format,
     names: &[String],
     known: Known<'_>,
-    reading: &Reading<'_>,
-    found: &mut Found,
+    options: &ReadOptions<'_>,
+    found: &mut LoadReport,
 ) -> Result<(Images, Option<Vec<String>>), DataError> {
-    let mut pixels = reading.writer();
-    let mut all_of: Option<ImageShape> = None;
+    let mut pixels = options.writer();
+    let mut shape = None;
     let mut all_labels = Some(Vec::new());
     let mut classes = None;
     for name in names {
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        let mut labels = Vec::new();
-        let (mut clamped, mut brightest) = (0, 0);
-        let mut if_black = "";
-        let mut count = 0;
-        files.with(name, |file| {
-            let (records, content) = format.open(name, file, reading.background).map_err(fail)?;
-            if_black = records.if_black;
-            let bytes = content.as_ref().map_or(file.size, |content| Some(content.len() as u64));
-            let stored = records.shape;
-            let shape = kept(stored, reading);
-            if *all_of.get_or_insert(shape) != shape {
-                return Err(fail("its images have another size than those before".into()));
-            }
-            let before = (pixels.len() / shape.dimension() as u64) as usize;
-            let check =
-                |more: usize| reading.check(&files.root, shape, before.saturating_add(more));
-            let announced = records.count.or(bytes.map(|bytes| bytes / records.size as u64));
-            check(announced.map_or(1, |count| usize::try_from(count).unwrap_or(usize::MAX)))?;
-
-            let mut cursor;
-            let file: &mut dyn Read = match content {
-                Some(content) => {
-                    cursor = Cursor::new(content);
-                    &mut cursor
-                }
-                None => file,
-            };
-            records.read(file, &fail, &mut |decoded| {
-                brightest = decoded.pixels.iter().copied().fold(brightest, u8::max);
-                let images = Images::new(stored, decoded.pixels);
-                count += images.len();
-                check(count)?;
-                let images = resize::refit(images, reading.size, reading.grayscale);
-                pixels.push(&images.bytes).map_err(|e| reading.no_room(e))?;
-                labels.extend(decoded.labels);
-                clamped += decoded.clamped;
-                Ok(())
-            })
-        })?;
-        if count == 0 {
-            return Err(fail("there are no images in it".into()));
-        }
+        let file = read_file(files, format, name, options, &mut pixels, &mut shape)?;
+        let OneFile { labels, count, clamped, brightest, if_black } = file;
         if clamped > 0 {
             found.notes.push(format!(
                 "{name}: {clamped} values less than half a gray level outside of [0, 1], clamped"
@@ -100,14 +61,80 @@ pub(super) fn read(
         };
         all_labels = all_labels.zip(labels).map(|(all, labels)| [all, labels].concat());
     }
-    let shape = all_of.ok_or_else(|| DataError::Nothing { path: files.root.clone() })?;
-    let pixels = pixels.finish().map_err(|e| reading.no_room(e))?;
+    let shape = shape.ok_or_else(|| DataError::Nothing { path: files.root.clone() })?;
+    let pixels = pixels.finish().map_err(|e| options.no_room(e))?;
     Ok((Images { shape, bytes: pixels, labels: all_labels }, classes))
 }
 
+/// What was read of a file, besides its pixels.
+struct OneFile {
+    /// The labels in the file itself, if there are any.
+    labels: Vec<u8>,
+    /// The number of images, at least 1.
+    count: usize,
+    /// The number of values that were a little outside of \[0, 1\].
+    clamped: usize,
+    /// The largest byte of all pixels, before they were fitted.
+    brightest: u8,
+    /// What may be done if all images are black.
+    if_black: &'static str,
+}
+
+/// Reads the images of a file, fits them and appends them to `pixels`, which has images of the shape
+/// `common`, if it has any.
+fn read_file(
+    files: &Files,
+    format: Format,
+    name: &str,
+    options: &ReadOptions<'_>,
+    pixels: &mut Writer<'_>,
+    common: &mut Option<ImageShape>,
+) -> Result<OneFile, DataError> {
+    let fail = |problem| DataError::Format { path: files.path(name), problem };
+    let mut one = OneFile { labels: Vec::new(), count: 0, clamped: 0, brightest: 0, if_black: "" };
+    files.with(name, |file| {
+        let (records, content) = format.open(name, file, options.background).map_err(fail)?;
+        one.if_black = records.if_black;
+        let bytes = content.as_ref().map_or(file.size, |content| Some(content.len() as u64));
+        let stored = records.shape;
+        let shape = kept(stored, options);
+        if *common.get_or_insert(shape) != shape {
+            return Err(fail("its images have another size than those before".into()));
+        }
+        let before = (pixels.len() / shape.dimension() as u64) as usize;
+        let check = |more: usize| options.check(&files.root, shape, before.saturating_add(more));
+        let announced = records.count.or(bytes.map(|bytes| bytes / records.size as u64));
+        check(announced.map_or(1, |count| usize::try_from(count).unwrap_or(usize::MAX)))?;
+
+        let mut cursor;
+        let file: &mut dyn Read = match content {
+            Some(content) => {
+                cursor = Cursor::new(content);
+                &mut cursor
+            }
+            None => file,
+        };
+        records.read(file, &fail, &mut |decoded| {
+            one.brightest = decoded.pixels.iter().copied().fold(one.brightest, u8::max);
+            let images = Images::new(stored, decoded.pixels);
+            one.count += images.len();
+            check(one.count)?;
+            let images = resize::refit(images, options.size, options.grayscale);
+            pixels.push(&images.bytes).map_err(|e| options.no_room(e))?;
+            one.labels.extend(decoded.labels);
+            one.clamped += decoded.clamped;
+            Ok(())
+        })
+    })?;
+    if one.count == 0 {
+        return Err(fail("there are no images in it".into()));
+    }
+    Ok(one)
+}
+
 /// The shape of an image after it was fitted.
-fn kept(stored: ImageShape, reading: &Reading<'_>) -> ImageShape {
+fn kept(stored: ImageShape, options: &ReadOptions<'_>) -> ImageShape {
     let ImageShape { channels, height, width } = stored;
-    let Size { width, height } = reading.size.unwrap_or(Size { width, height });
-    ImageShape { channels: if reading.grayscale { 1 } else { channels }, height, width }
+    let Size { width, height } = options.size.unwrap_or(Size { width, height });
+    ImageShape { channels: if options.grayscale { 1 } else { channels }, height, width }
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::DataError;
 use super::files::Files;
 use super::layout::MOST_CLASSES;
-use super::reading::Found;
+use super::load_report::LoadReport;
 use super::spelling::sample;
 
 /// The extension of such a file.
@@ -30,7 +30,7 @@ pub(super) struct Labels {
 pub(super) fn read<'a>(
     files: &Files,
     images: impl Iterator<Item = &'a String>,
-    found: &mut Found,
+    found: &mut LoadReport,
 ) -> Result<Option<Labels>, DataError> {
     let images: Vec<&String> = images.collect();
     let all: Vec<String> = images.iter().map(|image| beside(image)).collect();

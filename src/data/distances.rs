@@ -109,7 +109,7 @@ fn largest(images: &Images, work: u64) -> (f64, f64) {
     }
 
     // Compare some rows at a time, all with the best distance of the rows before, so that the
-    // result does not depend on threads. Only a few, since their full distances count towards
+    // result does not depend on threads. Only a few, since their full distances count toward
     // `work` only afterwards.
     const ROWS: usize = 16;
     let (mut row, mut compared) = (0, 0);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::archive::{self, tar, zip};
 use super::entry::{Listing, Place, Source, shown};
 use super::error::DataError;
-use super::reading::Found;
+use super::load_report::LoadReport;
 use super::spelling::{is_hidden, is_image_name, sample};
 use super::stored::{Open, Stored, Unpacked};
 use super::{folder, layout};
@@ -175,7 +175,7 @@ impl Files {
 
     /// Says which entries could not be listed, and why; `None` if all could.
     pub fn cannot_list(&self) -> Option<String> {
-        Found { unreadable: self.unlisted.clone(), ..Found::default() }.left_out()
+        LoadReport { unreadable: self.unlisted.clone(), ..LoadReport::default() }.left_out()
     }
 
     /// The path of a file, for people.

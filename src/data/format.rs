@@ -6,11 +6,12 @@ use super::entry::Place;
 use super::error::DataError;
 use super::files::Files;
 use super::keys::{Role, are_saved_with};
+use super::load_report::LoadReport;
 use super::npy_labels::{self, Known, Numbered};
-use super::reading::first_few;
 use super::records::Records;
 use super::spelling::{base, plain, without_compression};
 use super::{cifar, idx, npy};
+use crate::words::first_few;
 
 /// A format that holds many images of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,8 +167,9 @@ impl Format {
             .filter(|name| !is_used(name))
             .map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned())
             .collect();
-        (!others.is_empty())
-            .then(|| format!("arrays that are not used: {}", first_few(others.into_iter())))
+        (!others.is_empty()).then(|| {
+            format!("arrays that are not used: {}", first_few(others.iter(), LoadReport::SHOWN))
+        })
     }
 }
 

@@ -12,11 +12,13 @@ use super::error::DataError;
 use super::files::Files;
 use super::images::Images;
 use super::layout::Layout;
+use super::load_report::LoadReport;
 use super::pixels::Pixels;
-use super::reading::{Found, Reading, Size, first_few};
+use super::read_options::{ReadOptions, Size};
 use super::spelling::is_image_name;
 use super::{class_files, decode, resize};
 use crate::net::ImageShape;
+use crate::words::first_few;
 
 /// The bytes that are made of each decoded pixel.
 const RGB: u64 = 3;
@@ -43,23 +45,23 @@ pub(super) fn names(files: &Files) -> Result<Vec<String>, DataError> {
 /// are classes.
 ///
 /// # Errors
-/// If there are no images, they have no common size, or one cannot be read and `reading` is
+/// If there are no images, they have no common size, or one cannot be read and `options` is
 /// strict.
 pub(super) fn read(
     files: &Files,
     names: &[String],
-    reading: &Reading<'_>,
-    found: &mut Found,
+    options: &ReadOptions<'_>,
+    found: &mut LoadReport,
 ) -> Result<(Images, Option<Images>, Vec<String>), DataError> {
     let fail = |problem| DataError::Format { path: files.root.clone(), problem };
-    let size = match reading.size {
+    let size = match options.size {
         Some(size) => size,
-        None => common_size(files, names, reading, found)?,
+        None => common_size(files, names, options, found)?,
     };
     let Decoded { mut pixels, shape, mut hashes, gray } =
-        decode_all(files, names, size, reading, found)?;
+        decode_all(files, names, size, options, found)?;
     let readable = || names.iter().zip(&hashes).filter(|(_, hash)| hash.is_some());
-    if readable().next().is_none() || (reading.strict && !found.unreadable.is_empty()) {
+    if readable().next().is_none() || (options.strict && !found.unreadable.is_empty()) {
         return Err(fail(found.cannot_read()));
     }
 
@@ -73,7 +75,7 @@ pub(super) fn read(
         found.notes.push(format!(
             "the held-out images have no classes, since these are in no folder of a training \
              class: {}",
-            first_few(layout.foreign.iter().cloned())
+            first_few(layout.foreign.iter(), LoadReport::SHOWN)
         ));
     }
     // Held-out images come first, so that duplicates are dropped from the training images.
@@ -126,13 +128,13 @@ fn decode_all(
     files: &Files,
     names: &[String],
     size: Size,
-    reading: &Reading<'_>,
-    found: &mut Found,
+    options: &ReadOptions<'_>,
+    found: &mut LoadReport,
 ) -> Result<Decoded, DataError> {
-    let Reading { background, grayscale, .. } = *reading;
+    let ReadOptions { background, grayscale, .. } = *options;
     let channels = if grayscale { 1 } else { 3 };
     let shape = ImageShape { channels, height: size.height, width: size.width };
-    reading.check(&files.root, shape, names.len())?;
+    options.check(&files.root, shape, names.len())?;
 
     let memory = Budget::new(MEMORY);
     let decode = |bytes: &[u8]| {
@@ -142,11 +144,11 @@ fn decode_all(
         let resized = image.dimensions() != (size.width as u32, size.height as u32);
         Ok((resize::planes(&resize::fit(image, size), grayscale), resized))
     };
-    let mut pixels = reading.writer();
+    let mut pixels = options.writer();
     let mut hashes = vec![None; names.len()];
     let mut gray = true;
     let mut written = Ok(());
-    map(files, names, reading, &decode, &mut |(name, result)| match result {
+    map(files, names, options, &decode, &mut |(name, result)| match result {
         Ok((planes, resized)) => {
             let Ok(number) = names.binary_search(&name) else { return };
             found.resized += usize::from(resized);
@@ -161,7 +163,7 @@ fn decode_all(
     // The last may be unreadable.
     let end = (names.len() * shape.dimension()) as u64;
     let pixels = written.and_then(|()| pixels.write_at(end, &[])).and_then(|()| pixels.finish());
-    let pixels = pixels.map_err(|e| reading.no_room(e))?;
+    let pixels = pixels.map_err(|e| options.no_room(e))?;
     Ok(Decoded { pixels, shape, hashes, gray })
 }
 
@@ -178,8 +180,8 @@ fn move_together(pixels: &mut Pixels, count: usize, kept: &[usize], bytes: usize
 fn common_size(
     files: &Files,
     names: &[String],
-    reading: &Reading<'_>,
-    found: &Found,
+    options: &ReadOptions<'_>,
+    found: &LoadReport,
 ) -> Result<Size, DataError> {
     let fail = |problem| DataError::Format { path: files.root.clone(), problem };
     let mut sizes: BTreeMap<Size, usize> = BTreeMap::new();
@@ -189,7 +191,7 @@ fn common_size(
         encoded.memory(RGB)?;
         Ok(encoded.size())
     };
-    map(files, names, reading, &size, &mut |(name, size)| match size {
+    map(files, names, options, &size, &mut |(name, size)| match size {
         Ok((width, height)) => *sizes.entry(Size { width, height }).or_default() += 1,
         Err(problem) => unreadable.push((name, problem)),
     })?;
@@ -201,7 +203,7 @@ fn common_size(
              example --size 32, and they are cropped and resized to it",
             sizes.len()
         ))),
-        None => Err(fail(Found { unreadable, ..found.clone() }.cannot_read())),
+        None => Err(fail(LoadReport { unreadable, ..found.clone() }.cannot_read())),
     }
 }
 
@@ -213,7 +215,7 @@ type Outcome<T> = (String, Result<T, String>);
 fn map<T: Send>(
     files: &Files,
     names: &[String],
-    reading: &Reading<'_>,
+    options: &ReadOptions<'_>,
     function: &(dyn Fn(&[u8]) -> Result<T, String> + Sync),
     each: &mut dyn FnMut(Outcome<T>),
 ) -> Result<(), DataError> {
@@ -228,7 +230,7 @@ fn map<T: Send>(
         let results: Vec<_> = std::mem::take(waiting).into_par_iter().map(apply).collect();
         done += results.len();
         results.into_iter().for_each(&mut *each);
-        (reading.progress)(done, names.len());
+        (options.progress)(done, names.len());
     };
     files.read_each(names, &mut |name, content| {
         bytes += content.as_ref().map_or(0, Vec::len);

@@ -5,7 +5,7 @@ use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Pixel, Rgb, RgbImage};
 
 use super::images::Images;
-use super::reading::Size;
+use super::read_options::Size;
 use crate::net::ImageShape;
 use crate::pixel::luma_byte;
 

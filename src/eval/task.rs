@@ -125,7 +125,7 @@ fn turn(planes: &[u8], side: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{DataSet, Reading};
+    use crate::data::{DataSet, ReadOptions};
 
     /// As held-out images are that lie in none of the classes' folders.
     #[test]
@@ -137,7 +137,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("created");
             image::GrayImage::from_pixel(8, 8, image::Luma([gray])).save(path).expect("saved");
         }
-        let data = DataSet::load(folder.path(), &Reading::default()).expect("images");
+        let data = DataSet::load(folder.path(), &ReadOptions::default()).expect("images");
         let DataSet { train, held_out, classes, .. } = &data;
         assert_eq!((train.len(), held_out.len(), classes.len()), (3, 1, 2));
         assert_eq!(Task::of(train, held_out), Task::Defects);

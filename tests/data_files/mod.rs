@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
-use ncsn::data::{DataSet, Reading};
+use ncsn::data::{DataSet, ReadOptions};
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
 
@@ -64,10 +64,10 @@ pub fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
 }
 
 pub fn load(path: &Path) -> DataSet {
-    DataSet::load(path, &Reading::default()).unwrap_or_else(|e| panic!("{e}"))
+    DataSet::load(path, &ReadOptions::default()).unwrap_or_else(|e| panic!("{e}"))
 }
 
 /// Why there is nothing to load.
 pub fn error(path: &Path) -> String {
-    DataSet::load(path, &Reading::default()).expect_err("must be refused").to_string()
+    DataSet::load(path, &ReadOptions::default()).expect_err("must be refused").to_string()
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use ncsn::classifier::{Classifier, ClassifierCard, ClassifierDescription, ClassifierFile};
-use ncsn::data::{DataSet, Images, Reading, Size};
+use ncsn::data::{DataSet, Images, ReadOptions, Size};
 use ncsn::eval::{FeatureNetwork, Preprocessing};
 use ncsn::import::pytorch::{self, Choice};
 use ncsn::model_file::ModelFile;
@@ -84,14 +84,15 @@ pub const IMAGE: Reader = Reader {
     room: ROOM_FOR_IMAGES,
     read: |path| {
         let folder = path.parent().expect("a file in a folder");
-        let reading = Reading { size: Some(Size { height: 8, width: 8 }), ..Reading::default() };
+        let reading =
+            ReadOptions { size: Some(Size { height: 8, width: 8 }), ..ReadOptions::default() };
         let data = DataSet::load(folder, &reading);
         data.is_ok_and(|data| data.train.len() + data.held_out.len() == 3)
     },
 };
 
 fn is_data_set(path: &Path) -> bool {
-    DataSet::load(path, &Reading::default()).is_ok()
+    DataSet::load(path, &ReadOptions::default()).is_ok()
 }
 
 /// A folder with a file to be read.

@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::cli::train::test_model::model;
-    use crate::data::{Found, Images};
+    use crate::data::{Images, LoadReport};
     use crate::net::ImageShape;
     use crate::random::Key;
     use crate::sample::Sampler;
@@ -132,7 +132,7 @@ mod tests {
         let key = Key { seed: 1, stream: 0, step: 0 };
         let bytes = (0..50 * 64).map(|index| (key.uniform(index) * 256.0) as u8).collect();
         let (train, held_out) = (Images::new(shape, bytes), Images::new(shape, Vec::new()));
-        let (name, classes, found) = ("noise".into(), Vec::new(), Found::default());
+        let (name, classes, found) = ("noise".into(), Vec::new(), LoadReport::default());
         DataSet { name, train, held_out, classes, found }
     }
 

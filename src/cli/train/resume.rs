@@ -211,7 +211,7 @@ mod tests {
 
     use super::*;
     use crate::cli::train::test_model::model;
-    use crate::data::{Found, Images};
+    use crate::data::{Images, LoadReport};
 
     #[test]
     fn images_with_another_number_of_classes_are_refused() {
@@ -219,7 +219,7 @@ mod tests {
         let bytes = (0..10 * 64).map(|at| (at * 37 % 251) as u8).collect();
         let labels = Some((0..10).map(|image| image % 2).collect());
         let train = Images { labels, ..Images::new(architecture.image_shape(), bytes) };
-        let (name, held_out, found) = ("images".into(), train.clone(), Found::default());
+        let (name, held_out, found) = ("images".into(), train.clone(), LoadReport::default());
         let classes = ["a", "b"].map(String::from).to_vec();
         let data = DataSet { name, train, held_out, classes, found };
         let arguments = Arguments::parse_from(["train", "--data", "images", "--resume"]);

@@ -1,6 +1,5 @@
-//! How to read images, and what was found.
+//! How to read images.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,7 +41,7 @@ impl FromStr for Size {
 }
 
 /// How to read images.
-pub struct Reading<'a> {
+pub struct ReadOptions<'a> {
     /// Crop and resize to this size; by default to the most common one.
     pub size: Option<Size>,
     /// Convert to one channel instead of three.
@@ -63,7 +62,7 @@ pub struct Reading<'a> {
     pub progress: &'a dyn Fn(usize, usize),
 }
 
-impl Default for Reading<'_> {
+impl Default for ReadOptions<'_> {
     fn default() -> Self {
         Self {
             size: None,
@@ -78,7 +77,7 @@ impl Default for Reading<'_> {
     }
 }
 
-impl Reading<'_> {
+impl ReadOptions<'_> {
     /// Checks that `count` images of a shape, read from `path`, can be used, and that there is room for
     /// them.
     ///
@@ -109,7 +108,7 @@ impl Reading<'_> {
     }
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ReadOptions<'a> {
     /// Where the pixels go as they are read.
     pub(super) fn writer(&'a self) -> Writer<'a> {
         Writer::new(self.in_memory, self.scratch.as_deref())
@@ -119,84 +118,6 @@ impl<'a> Reading<'a> {
     pub(super) fn no_room(&self, source: io::Error) -> DataError {
         DataError::Scratch { path: self.scratch.clone().unwrap_or_default(), source }
     }
-}
-
-/// What was found at a path.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// The kind of data, for people.
-    pub kind: String,
-    /// The number of images dropped because another has the same pixels. Only for image files:
-    /// published arrays are taken as they are.
-    pub duplicates: usize,
-    /// The number of images of another size, which were cropped and resized.
-    pub resized: usize,
-    /// The files that could not be read, and why.
-    pub unreadable: Vec<(String, String)>,
-    /// The number of other files, by the extension of their names.
-    pub ignored: BTreeMap<String, usize>,
-    /// What is beside the folders for training and testing, because of which these are ignored.
-    pub beside: Vec<String>,
-    /// An image outside all folders while others are inside, so that folders are not classes.
-    pub unclassed: Option<String>,
-    /// What else may need attention, in sentences.
-    pub notes: Vec<String>,
-}
-
-impl Found {
-    /// Says which files cannot be read and why; of many, only the first few.
-    pub fn cannot_read(&self) -> String {
-        let files = self.unreadable.iter().map(|(name, problem)| format!("{name} ({problem})"));
-        let count = self.unreadable.len();
-        format!("cannot read {}: {}", words::count(count, "file"), first_few(files))
-    }
-
-    /// Says what is not read, and why; `None` if all is.
-    pub fn left_out(&self) -> Option<String> {
-        let unreadable = (!self.unreadable.is_empty()).then(|| self.cannot_read());
-        let parts: Vec<String> = [unreadable, self.others()].into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join("; "))
-    }
-
-    /// Says which files of other kinds are not read; `None` if there are none.
-    pub fn others(&self) -> Option<String> {
-        const DATA: [&str; 8] = ["npy", "npz", "tar", "tbz2", "tgz", "txz", "tzst", "zip"];
-        let kinds = self.ignored.iter().map(|(end, count)| format!("{count} .{end}"));
-        let data = self.ignored.keys().filter(|end| DATA.contains(&end.as_str()));
-        let data: Vec<_> = data.map(|end| format!(".{end}")).collect();
-        let advice = match &data[..] {
-            [] => String::new(),
-            ends => format!("; to read a {}, give --data one of them", words::list(ends, "or")),
-        };
-        (!self.ignored.is_empty()).then(|| {
-            format!(
-                "ignored files other than PNG, JPEG, GIF, WebP and BMP: {}{advice}",
-                kinds.collect::<Vec<_>>().join(", ")
-            )
-        })
-    }
-
-    /// Says why folders for training and testing were ignored, naming only the first few reasons;
-    /// `None` if they were not, or there are none.
-    pub fn split_ignored(&self) -> Option<String> {
-        let beside = first_few(self.beside.iter().cloned());
-        (!self.beside.is_empty()).then(|| {
-            format!(
-                "{beside} beside train and test, so these do not say what is held out; move it \
-                 elsewhere if they should"
-            )
-        })
-    }
-}
-
-/// The first few items, separated by commas, and how many more there are.
-pub(super) fn first_few(all: impl ExactSizeIterator<Item = String>) -> String {
-    const SHOWN: usize = 5;
-    let more = match all.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    all.take(SHOWN).collect::<Vec<_>>().join(", ") + &more
 }
 
 #[cfg(test)]
