@@ -95,7 +95,7 @@ export class Sampler {
   finish(between = async () => {}) {
     return this.#turn(async () => {
       if (this.#final) return this.#final;
-      if (this.#ended) throw new NcsnError("bad-option", "sampling was cancelled: sample anew");
+      if (this.#ended) throw new NcsnError("bad-option", "sampling was canceled: sample anew");
       if (!this.#chain) await this.#begin();
       const requests = new StepsPerRequest();
       for (let first = true, at = await this.#use((chain) => chain.progress()); !at.done; ) {
@@ -128,7 +128,7 @@ export class Sampler {
   #use(work) {
     return this.#device.run(() => {
       this.#request.check();
-      if (!this.#chain) throw new NcsnError("bad-option", "sampling was cancelled");
+      if (!this.#chain) throw new NcsnError("bad-option", "sampling was canceled");
       return work(this.#chain);
     });
   }

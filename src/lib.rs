@@ -3,7 +3,7 @@
 //! The system is NCSN (Song & Ermon, [*Generative Modeling by Estimating Gradients of the Data
 //! Distribution*](https://arxiv.org/abs/1907.05600), 2019) with what its successors learned. One
 //! convention holds everywhere: images `x` are in \[0, 1\], a noisy image is `x̃ = x + σ z`
-//! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` towards
+//! with `z ~ N(0, I)`, and the score is `s(x̃, σ) = ∇ log q_σ(x̃)`, which points from `x̃` toward
 //! the images that it may have come from.
 //!
 //! Where is what:

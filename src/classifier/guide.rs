@@ -1,4 +1,4 @@
-//! A classifier that guides towards one of its classes.
+//! A classifier that guides toward one of its classes.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
@@ -17,7 +17,7 @@ pub struct ClassGuide {
 }
 
 impl ClassGuide {
-    /// A guide towards the class with this label. Weight 1 is Bayes' rule; more makes images more
+    /// A guide toward the class with this label. Weight 1 is Bayes' rule; more makes images more
     /// typical and less varied.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Small noise-conditional classifiers p(y | x̃, σ). `∇ log p(y | x̃, σ)` guides chains towards a
+//! Small noise-conditional classifiers p(y | x̃, σ). `∇ log p(y | x̃, σ)` guides chains toward a
 //! class ([`ClassGuide`]). The features of a classifier trained without noise serve to judge
 //! samples ([`crate::eval`]).
 

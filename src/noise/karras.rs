@@ -4,7 +4,7 @@
 use super::NoiseSchedule;
 
 /// The ρ-grid (Karras et al. 2022, equation 5): levels whose ρ-th roots are evenly spaced between
-/// those of σ₁ and σ_L, denser towards σ_L the larger ρ is. A single level is σ₁.
+/// those of σ₁ and σ_L, denser toward σ_L the larger ρ is. A single level is σ₁.
 ///
 /// The schedule gives the ends and the number of levels, which may be 0; `rho` is at least 1. The
 /// levels come largest first.

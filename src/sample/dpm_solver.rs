@@ -32,7 +32,7 @@ pub fn dpm_solver_pp(sigmas: &[f32]) -> StepTable {
 }
 
 /// SDE-DPM-Solver++(2M), the same for the reverse diffusion instead of the flow: the chain goes
-/// further towards the denoised images, `w = 1 − e^(−2hᵢ)`, and draws as much noise as takes it back
+/// further toward the denoised images, `w = 1 − e^(−2hᵢ)`, and draws as much noise as takes it back
 /// to σᵢ₊₁, `σᵢ₊₁ √(1 − e^(−2hᵢ))`.
 ///
 /// Without the terms of second order this is [ancestral sampling](super::score_sde::ancestral).

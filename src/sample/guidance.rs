@@ -9,7 +9,7 @@ use crate::net::Network;
 use crate::net::burn_layers::column;
 
 /// By Bayes' rule `∇ log q_σ(x̃ | y) = s(x̃, σ) + ∇ log p_σ(y | x̃)`: adding the second term steers
-/// chains towards y, with the network as it is (Dhariwal & Nichol 2021, section 4).
+/// chains toward y, with the network as it is (Dhariwal & Nichol 2021, section 4).
 pub trait Guide: Debug + Send + Sync {
     /// The term to add to the score of noisy images at σ. `score` is the network's, before any
     /// guidance; `x`, `score` and the result are N × C × H × W. `classes` has one entry for each

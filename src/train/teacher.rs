@@ -24,7 +24,7 @@ pub(super) struct Teacher {
 pub(super) enum Guidance {
     /// Away from a worse model.
     Auto(Box<Autoguide>),
-    /// Towards the class of each image, each with a scale of its own.
+    /// Toward the class of each image, each with a scale of its own.
     Class,
     /// Not at all.
     None,

@@ -31,7 +31,7 @@ pub struct BurnChains {
     observed: Option<Observed>,
     /// The class of each chain, or a single one for all.
     classes: Vec<Option<usize>>,
-    /// Classifier-free guidance towards these classes.
+    /// Classifier-free guidance toward these classes.
     guidance_scale: GuidanceScale,
     /// The step whose noise was drawn last.
     last_noise: u32,

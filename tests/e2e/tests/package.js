@@ -48,8 +48,8 @@
   const another = await other.sample({ ...options, seed: 8n }).finish();
 
   const cancel = new AbortController();
-  const cancelled = model.sample({ ...options, signal: cancel.signal });
-  await cancelled.next();
+  const canceled = model.sample({ ...options, signal: cancel.signal });
+  await canceled.next();
   cancel.abort();
   const left = model.sample(options);
   for await (const _ of left) break;
@@ -88,7 +88,7 @@
   await fails(() => loadModel("huge.safetensors"));
   await fails(() => model.sample());
   await fails(() => interrupted.next());
-  await fails(() => cancelled.next());
+  await fails(() => canceled.next());
   await fails(() => left.finish());
   await fails(() => loadModel({}));
   await fails(() => other.sample({ guidance: 1e39 }));
