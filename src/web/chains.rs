@@ -8,9 +8,9 @@ use js_sys::{Float32Array, Uint8ClampedArray};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
-use super::convert::{to_js, view_from_js};
 #[cfg(feature = "fused")]
-use super::screen::Screen;
+use super::backend::Screen;
+use super::convert::{to_js, view_from_js};
 use super::verify::Expected;
 use crate::backend::{self, View, advance_to};
 use crate::net::ImageShape;

@@ -9,14 +9,14 @@ use std::rc::Rc;
 use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
+#[cfg(feature = "fused")]
+use super::backend::Screen;
 use super::backend::{self, Backend};
 use super::chain_options::ChainOptions;
 use super::chains::Chains;
 use super::convert::settings_from_js;
 use super::drawing;
 use super::model::Model;
-#[cfg(feature = "fused")]
-use super::screen::Screen;
 use super::verify::Expected;
 use crate::backend::BackendError;
 use crate::net::ImageShape;

@@ -11,10 +11,10 @@
 //! | `model` | a model file that has been read and checked |
 //! | `engine` | a model on a device |
 //! | `chains` | chains in progress on a device |
-//! | `backend` | the backends of this bundle, behind one interface |
+//! | `backend` | the backends of this bundle, behind one interface; the canvas that chains draw into |
 //! | `chain_options` | what a visitor asks of chains, besides a sampler's settings |
 //! | `trainer` | training on the visitor's GPU |
-//! | `drawing`, `screen` | a visitor's drawing as a conditioning; the canvas that chains draw into |
+//! | `drawing` | a visitor's drawing as a conditioning |
 //! | `verify` | whether finished images can be right |
 //! | `convert`, `types` | values to and from JavaScript; their TypeScript |
 
@@ -25,8 +25,6 @@ mod convert;
 mod drawing;
 mod engine;
 mod model;
-#[cfg(feature = "fused")]
-mod screen;
 #[cfg(feature = "training")]
 mod trainer;
 mod types;

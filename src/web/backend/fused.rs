@@ -8,6 +8,7 @@ use wasm_bindgen::JsError;
 use web_sys::HtmlCanvasElement;
 
 use super::interface::{Backend, Tuning, not_loaded};
+use super::screen::Screen;
 use crate::backend::fused::{
     Compiler, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
 };
@@ -15,7 +16,6 @@ use crate::backend::{ChainSource, Chains};
 use crate::model_file::ModelFile;
 use crate::net::Architecture;
 use crate::sample::{Conditioning, StepTable};
-use crate::web::screen::Screen;
 
 /// A GPU, and a network on it once its weights are there.
 pub(super) struct Fused {

@@ -11,6 +11,8 @@ use std::pin::Pin;
 
 use wasm_bindgen::JsError;
 
+#[cfg(feature = "fused")]
+use super::screen::Screen;
 use crate::backend::Chains;
 #[cfg(feature = "fused")]
 use crate::backend::fused::Precompile;
@@ -18,8 +20,6 @@ use crate::model_file::ModelFile;
 #[cfg(feature = "fused")]
 use crate::net::Architecture;
 use crate::sample::{Conditioning, StepTable};
-#[cfg(feature = "fused")]
-use crate::web::screen::Screen;
 
 /// Why chains cannot start.
 pub(super) fn not_loaded() -> JsError {

@@ -5,8 +5,12 @@ mod burn;
 #[cfg(feature = "fused")]
 mod fused;
 mod interface;
+#[cfg(feature = "fused")]
+mod screen;
 
 pub(super) use interface::Backend;
+#[cfg(feature = "fused")]
+pub(super) use screen::Screen;
 use wasm_bindgen::JsError;
 
 /// The backend of the engine of that name.

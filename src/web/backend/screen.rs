@@ -7,7 +7,7 @@ use crate::backend::fused::Gpu;
 use crate::backend::{Chains, View};
 
 /// A canvas for WebGPU.
-pub(super) struct Screen {
+pub(in crate::web) struct Screen {
     gpu: Gpu,
     canvas: HtmlCanvasElement,
     surface: wgpu::Surface<'static>,
@@ -16,7 +16,7 @@ pub(super) struct Screen {
 
 impl Screen {
     /// Takes a canvas, which must not have a context of another kind, for a GPU.
-    pub(super) fn new(gpu: &Gpu, canvas: HtmlCanvasElement) -> Result<Self, JsError> {
+    pub(in crate::web) fn new(gpu: &Gpu, canvas: HtmlCanvasElement) -> Result<Self, JsError> {
         let target = wgpu::SurfaceTarget::Canvas(canvas.clone());
         let surface = gpu.instance().create_surface(target)?;
         let configuration = wgpu::SurfaceConfiguration {
@@ -29,7 +29,7 @@ impl Screen {
     }
 
     /// Shows the images of chains on the same GPU: see [`Chains::draw`].
-    pub(super) fn show(
+    pub(in crate::web) fn show(
         &mut self,
         chains: &mut dyn Chains,
         view: View,
