@@ -1,8 +1,10 @@
-//! The layers in docs/architecture.md: a module imports only from the lines below its own.
+//! What docs/architecture.md says of imports: a module imports only from the lines below its own, and
+//! no two files from each other.
 #![cfg(not(target_family = "wasm"))]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
+use std::path::PathBuf;
 
 use walkdir::WalkDir;
 
@@ -38,6 +40,14 @@ fn code(text: &str) -> Vec<&str> {
     code
 }
 
+/// The files in src/, but for lib.rs.
+fn sources() -> Vec<PathBuf> {
+    let paths = WalkDir::new("src").sort_by_file_name().into_iter();
+    let paths = paths.map(|entry| entry.expect("a listed file").into_path());
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|end| end == "rs");
+    paths.filter(|path| is_source(path) && !path.ends_with("src/lib.rs")).collect()
+}
+
 /// What follows each of these paths, up to the end of the name.
 fn names<'a>(line: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
     let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
@@ -48,11 +58,7 @@ fn names<'a>(line: &'a str, path: &'a str) -> impl Iterator<Item = &'a str> {
 fn modules_import_only_from_the_lines_below_their_own() {
     let diagram = diagram();
     let (mut count, mut wrong) = (0, Vec::new());
-    for entry in WalkDir::new("src").sort_by_file_name() {
-        let path = entry.expect("a listed file").into_path();
-        if path.extension().is_none_or(|end| end != "rs") || path.ends_with("src/lib.rs") {
-            continue;
-        }
+    for path in sources() {
         let inner = path.strip_prefix("src").expect("inside").with_extension("");
         let parts: Vec<_> = inner.iter().map(|part| part.to_string_lossy()).collect();
         let (module, root) = match &*parts[0] {
@@ -73,6 +79,138 @@ fn modules_import_only_from_the_lines_below_their_own() {
     }
     assert!(wrong.is_empty(), "against the layers of docs/architecture.md:\n{}", wrong.join("\n"));
     assert!(count > 300, "only {count} imports were found");
+}
+
+/// A path, or a module: `a::b` is `["a", "b"]`.
+type Names = Vec<String>;
+
+/// The paths in a file.
+#[derive(Default)]
+struct Paths {
+    /// Those of its `use`s, and whether these are public.
+    uses: Vec<(bool, Names)>,
+    /// All others.
+    others: Vec<Names>,
+}
+
+impl Paths {
+    fn of(code: &[&str]) -> Self {
+        let mut paths = Self::default();
+        let mut lines = code.iter().map(|line| line.trim());
+        while let Some(line) = lines.next() {
+            let start = line
+                .split_once("use ")
+                .filter(|(before, _)| matches!(*before, "" | "pub ") || before.starts_with("pub("));
+            let Some((before, tree)) = start else {
+                // `pub(in crate::a)` is no import.
+                let line = match line.starts_with("pub(in ") {
+                    true => line.split_once(')').map_or("", |(_, rest)| rest),
+                    false => line,
+                };
+                let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'));
+                paths.others.extend(words.filter(|word| word.contains("::")).map(names_of));
+                continue;
+            };
+            let mut tree = tree.to_owned();
+            while !tree.ends_with(';') {
+                tree += lines.next().expect("the end of the statement");
+            }
+            let is_public = !before.is_empty();
+            let leaves = leaves(tree.trim_end_matches(';'));
+            paths.uses.extend(leaves.iter().map(|leaf| (is_public, names_of(leaf))));
+        }
+        paths
+    }
+}
+
+/// The paths of a tree: `a::b` and `a::c::D` of `a::{b, c::D}`.
+fn leaves(tree: &str) -> Vec<String> {
+    let Some((before, inner)) = tree.split_once('{') else { return vec![tree.trim().into()] };
+    let mut depth = 0;
+    let parts = inner.trim_end().trim_end_matches(',').strip_suffix('}').expect("closed");
+    let parts = parts.split(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    let parts = parts.filter(|part| !part.trim().is_empty()).flat_map(leaves);
+    parts.map(|part| format!("{}{part}", before.trim())).collect()
+}
+
+fn names_of(path: &str) -> Names {
+    path.split("::").filter(|&name| name != "self").map(Into::into).collect()
+}
+
+/// The files, by their modules.
+type Files = BTreeMap<Names, Paths>;
+
+/// What a path in a module is from the root of the crate; `None` if it leads out of the crate.
+fn from_root(files: &Files, module: &[String], path: &[String]) -> Option<Names> {
+    let ups = path.iter().take_while(|name| *name == "super").count();
+    match &path.first()?[..] {
+        "crate" => Some(path[1..].to_vec()),
+        "super" => Some([module.get(..module.len() - ups)?, &path[ups..]].concat()),
+        first => {
+            let child = [module, &path[..1]].concat();
+            if files.contains_key(&child) {
+                return Some([module, path].concat());
+            }
+            // What the module has imported, unless from another crate.
+            let mut uses = files[module].uses.iter().map(|(_, used)| used);
+            let used = uses.find(|used| used.last().is_some_and(|name| name == first))?;
+            let is_ours = matches!(&used[0][..], "crate" | "super");
+            is_ours.then(|| from_root(files, module, used))?.map(|at| [&at, &path[1..]].concat())
+        }
+    }
+}
+
+/// The module whose file has what a path from the root leads to, through re-exports.
+fn home(files: &Files, path: &[String]) -> Option<Names> {
+    let at = (1..=path.len()).rev().find(|&at| files.contains_key(&path[..at]))?;
+    let (module, rest) = path.split_at(at);
+    let used = rest.first().and_then(|name| {
+        let mut uses = files[module].uses.iter();
+        let (_, used) = uses.find(|(public, used)| *public && used.last() == Some(name))?;
+        from_root(files, module, used)
+    });
+    match used {
+        Some(used) if used != path => home(files, &[&used, &rest[1..]].concat()),
+        _ => Some(module.to_vec()),
+    }
+}
+
+#[test]
+fn no_two_files_import_from_each_other() {
+    let mut files = Files::new();
+    for path in sources().iter().filter(|path| !path.starts_with("src/bin")) {
+        let inner = path.strip_prefix("src").expect("inside").with_extension("");
+        let mut module: Names = inner.iter().map(|part| part.to_string_lossy().into()).collect();
+        module.pop_if(|last| last == "mod");
+        files.insert(module, Paths::of(&code(&fs::read_to_string(path).expect("text"))));
+    }
+    let mut imports: BTreeMap<&Names, BTreeSet<Names>> = BTreeMap::new();
+    for (module, paths) in &files {
+        let uses = paths.uses.iter().map(|(public, path)| (*public, path));
+        for (public, path) in uses.chain(paths.others.iter().map(|path| (false, path))) {
+            let from_root = from_root(&files, module, path);
+            let Some(home) = from_root.and_then(|path| home(&files, &path)) else { continue };
+            // Modules hand on what is in their folder.
+            if home != *module && !(public && home.starts_with(module)) {
+                imports.entry(module).or_default().insert(home);
+            }
+        }
+    }
+    let count: usize = imports.values().map(BTreeSet::len).sum();
+    assert!(count > 1_000, "only {count} imports were found");
+    // What imports nothing that is left, or is imported by nothing, is in no circle.
+    let mut before = usize::MAX;
+    while imports.len() < before {
+        before = imports.len();
+        let left: BTreeSet<Names> = imports.keys().copied().cloned().collect();
+        imports.values_mut().for_each(|homes| homes.retain(|home| left.contains(home)));
+        let imported: BTreeSet<Names> = imports.values().flatten().cloned().collect();
+        imports.retain(|module, homes| imported.contains(*module) && !homes.is_empty());
+    }
+    assert!(imports.is_empty(), "these files import from each other: {imports:#?}");
 }
 
 #[test]
