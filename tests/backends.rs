@@ -14,7 +14,7 @@ use ncsn::backend::{
 use ncsn::likelihood::NetworkDivergence;
 use ncsn::loss::dsm;
 use ncsn::model_file::ModelFile;
-use ncsn::net::{Architecture, Network, Preconditioning, UNetDescription, weights};
+use ncsn::net::{Architecture, Depth, Network, Preconditioning, UNetDescription, Variant, weights};
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::edm::Churn;
@@ -56,6 +56,9 @@ fn the_description_lists_the_tensors_that_the_module_has() {
     (deep.blocks, deep.widths, deep.attention) = (2, vec![8, 12, 16], vec![true, false, true]);
     (deep.image_shape.channels, deep.groups) = (3, 2);
     variants.push(Architecture::UNet(deep));
+    for (variant, depth) in [(Variant::Ncsn, Depth::Standard), (Variant::Ncsnv2, Depth::Deeper)] {
+        variants.push(common::refinenet(variant, depth, (3, 16, 16), 4));
+    }
     for architecture in variants {
         let network = Network::new(&architecture, &Device::flex()).expect("possible");
         let mut listed = architecture.tensors();

@@ -17,9 +17,7 @@ use ncsn::backend::fused::{
 use ncsn::backend::{BackendError, BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::model_file::ModelFile;
 use ncsn::net::weights::Weights;
-use ncsn::net::{
-    self, Architecture, Depth, ImageShape, RefineNetDescription, UNetDescription, Variant,
-};
+use ncsn::net::{self, Architecture, Depth, ImageShape, UNetDescription, Variant};
 use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
@@ -167,26 +165,15 @@ fn any_unet_has_the_score_that_burn_gives_it() {
     }
 }
 
-fn refinenet(
-    variant: Variant,
-    depth: Depth,
-    (channels, height, width): (usize, usize, usize),
-    ngf: usize,
-) -> Architecture {
-    let image_shape = ImageShape { channels, height, width };
-    let schedule = NoiseSchedule { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
-    Architecture::RefineNet(RefineNetDescription { variant, image_shape, depth, ngf, schedule })
-}
-
 /// All depths.
 fn refinenets_hold_to_burn(variant: Variant) {
     let gpu = gpu();
     let variants = [
         // No number of channels is a multiple of four.
-        (3, refinenet(variant, Depth::Standard, (3, 28, 28), 6)),
+        (3, common::refinenet(variant, Depth::Standard, (3, 28, 28), 6)),
         // Narrow ones, whose shaders compile sooner on a software adapter.
-        (3, refinenet(variant, Depth::Deeper, (1, 28, 12), 4)),
-        (1, refinenet(variant, Depth::Deepest, (3, 32, 8), 4)),
+        (3, common::refinenet(variant, Depth::Deeper, (1, 28, 12), 4)),
+        (1, common::refinenet(variant, Depth::Deepest, (3, 32, 8), 4)),
     ];
     for (batch, architecture) in variants {
         let networks = holds_to_burn(&gpu, batch, &architecture);
@@ -209,7 +196,7 @@ fn any_ncsnv2_has_the_score_that_burn_gives_it() {
 #[test]
 fn a_tall_image_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
-    let sizes = |height| refinenet(Variant::Ncsnv2, Depth::Standard, (1, height, 4), 2);
+    let sizes = |height| common::refinenet(Variant::Ncsnv2, Depth::Standard, (1, height, 4), 2);
     let tall = holds_to_burn(&gpu, 2, &sizes(512));
     let weights = common::weights(&sizes(64));
     for tall in tall {
@@ -329,7 +316,7 @@ fn half_precision_saturates() {
     }
     // Where a convolution writes, and where one normalizes what it reads.
     for (architecture, enlarged) in [
-        (refinenet(Variant::Ncsnv2, Depth::Standard, (1, 8, 8), 4), "begin.weight"),
+        (common::refinenet(Variant::Ncsnv2, Depth::Standard, (1, 8, 8), 4), "begin.weight"),
         (common::tiny(), "down.0.blocks.0.norm1.gamma"),
     ] {
         let mut weights = common::weights(&architecture);
@@ -452,7 +439,7 @@ fn refinenets_run_whole_chains_as_on_burn() {
     let gpu = gpu();
     let table = common::settings().step_table().expect("possible");
     for variant in [Variant::Ncsn, Variant::Ncsnv2] {
-        let pair = Pair::new(&gpu, &refinenet(variant, Depth::Standard, (1, 12, 8), 4));
+        let pair = Pair::new(&gpu, &common::refinenet(variant, Depth::Standard, (1, 12, 8), 4));
         pair.agrees(&table, &Conditioning::default(), 5, variant.name());
     }
 }

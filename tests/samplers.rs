@@ -45,6 +45,24 @@ fn samplers(schedule: NoiseSchedule) -> Vec<(Sampler, String, StepTable)> {
     settings.into_iter().map(table).collect()
 }
 
+/// The page's form and the types of the npm package list the samplers themselves.
+#[test]
+fn the_page_and_its_types_have_every_sampler() {
+    let listed = |name: &str, begin: &str, end: &str, open: &str| {
+        let text = std::fs::read_to_string(name).expect("there");
+        let (_, list) = text.split_once(begin).expect("a list of samplers");
+        let (list, _) = list.split_once(end).expect("its end");
+        let quoted = list.split(open).skip(1).filter_map(|rest| rest.split_once('"'));
+        let mut names: Vec<String> = quoted.map(|(name, _)| name.into()).collect();
+        names.sort();
+        names
+    };
+    let mut all = Sampler::ALL.map(Sampler::name);
+    all.sort_unstable();
+    assert_eq!(listed("index.html", "id=\"sampler\"", "</select>", "value=\""), all);
+    assert_eq!(listed("www/types.d.ts", "type SamplerName =", ";", "| \""), all);
+}
+
 fn mean(x: impl Iterator<Item = f32> + Clone) -> f64 {
     let n = x.clone().count() as f64;
     x.map(f64::from).sum::<f64>() / n

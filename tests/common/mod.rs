@@ -13,7 +13,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ncsn::loss::Weighting;
 use ncsn::model_file::{Card, ModelFile, TrainingRecord};
 use ncsn::net::weights::{Array, Weights};
-use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
+use ncsn::net::{
+    Architecture, Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription,
+    Variant,
+};
 use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
@@ -55,6 +58,18 @@ pub fn unet(image_shape: (usize, usize, usize), widths: &[usize]) -> UNetDescrip
         embedding: 8,
         ..UNetDescription::new(image_shape, SCALE)
     }
+}
+
+/// A RefineNet for images of these channels, height and width.
+pub fn refinenet(
+    variant: Variant,
+    depth: Depth,
+    (channels, height, width): (usize, usize, usize),
+    ngf: usize,
+) -> Architecture {
+    let image_shape = ImageShape { channels, height, width };
+    let schedule = NoiseSchedule { sigma_max: 4.0, sigma_min: 0.05, levels: 8 };
+    Architecture::RefineNet(RefineNetDescription { variant, image_shape, depth, ngf, schedule })
 }
 
 pub fn settings() -> Settings {
