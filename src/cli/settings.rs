@@ -210,6 +210,7 @@ mod tests {
         assert_eq!((ends(few), few.schedule.levels), ((20.0, 0.01), 2));
         let four = over("ncsn --sampler consistency --steps 4").expect("possible");
         assert_eq!(four.schedule.levels, 4);
+        assert_eq!(over("ncsn --sampler ddim").expect("an alias").sampler, Sampler::Euler);
         let given = over("ncsn --sampler langevin --step-lr 2e-5 --sigma-max 1").expect("possible");
         assert_eq!((ends(given), given.step_lr), ((1.0, 0.01), 2e-5));
     }

@@ -50,12 +50,13 @@ async fn what_a_visitor_has_set_is_in_the_address() -> Result<()> {
     .await
 }
 
-/// Links from before `speed` and `strength` had these names, and `of` left the card out.
+/// Links from before `speed` and `strength` had these names, and `of` left the card out; and another
+/// name of a sampler.
 #[tokio::test]
 async fn older_links_keep_their_meaning() -> Result<()> {
     with_browser(async |browser| {
         let drawing = include_str!("drawing.txt").trim();
-        let rest = tiny_without(&["speed"]);
+        let rest = tiny_without(&["speed", "sampler"]);
         // In base 36, as by `file.reduce((sum, byte) => (Math.imul(sum, 31) + byte) | 0, 0)`.
         let model = std::fs::read(dist().join("www/models/mnist.safetensors"))?;
         let sum =
@@ -63,11 +64,12 @@ async fn older_links_keep_their_meaning() -> Result<()> {
         let script = "return arguments[0].toString(36)";
         let sum = browser.client.execute(script, vec![sum.into()]).await?;
         let sum = sum.as_str().context("no text")?;
-        let older = format!("{rest}&pace=full&wander=0.25&of={sum}#{drawing}");
+        let older = format!("{rest}&pace=full&wander=0.25&sampler=ddim&of={sum}#{drawing}");
         let (page, _) = ready(browser, &older).await?;
-        let script = "return ['speed', 'strength'].map((id) => document.getElementById(id).value)";
+        let script = "return ['speed', 'strength', 'sampler']\
+                      .map((id) => document.getElementById(id).value)";
         let values = browser.client.execute(script, vec![]).await?;
-        ensure!(values == serde_json::json!(["full", "0.25"]), "the link means {values}");
+        ensure!(values == serde_json::json!(["full", "0.25", "ode"]), "the link means {values}");
         ensure!(page.text("#problem").await?.is_empty(), "{}", page.text("#problem").await?);
         page.fill("#seed", "8").await?;
         let kept = async || {
