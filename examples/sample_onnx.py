@@ -100,7 +100,8 @@ def drawn_classes(card, seed, count):
 
 
 def class_number(card, text):
-    """The number of the class that is given by its name, or by its number, counted from 0.
+    """The number of the class that is given by its name, by its number, counted from 0, or by a part of
+    a name that no other class has.
 
     Where all names are whole numbers, a number means the name: 7 is the class 007.
     """
@@ -112,10 +113,13 @@ def class_number(card, text):
         numbers = {int(name): label for label, name in reversed(list(enumerate(names)))}
     else:
         numbers = {label: label for label in range(len(names))}
+    having = [label for label, name in enumerate(names) if text in name]
     if text in names:
         label = names.index(text)
     elif is_whole(text) and int(text) in numbers:
         label = numbers[int(text)]
+    elif len(having) == 1 and any(map(str.isalpha, text)):
+        label = having[0]
     else:
         raise ValueError(f"there is no class {text}; there are: {', '.join(names) or 'none'}")
     if not classes[label]["images"] and any(each["images"] for each in classes):
@@ -173,7 +177,7 @@ def main():
     parser.add_argument("out", help="the .npy to write: uint8, N×H×W(×C)")
     parser.add_argument("-n", type=int, default=16, help="how many images")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--class", dest="label", help="the class, by name or number")
+    parser.add_argument("--class", dest="label", help="the class, by name, number or part of a name")
     parser.add_argument("--guidance", type=float, default=1, help="the scale of guidance to it")
     arguments = parser.parse_args()
 

@@ -13,7 +13,7 @@ export class NcsnSamplerElement extends HTMLElement {
   hub: string;
   /** The address of `ncsn_bg.wasm`; empty for the usual one. */
   wasm: string;
-  /** Numbers or names with commas; empty to draw them at random. */
+  /** Numbers, names or parts of names with commas; empty to draw them at random. */
   classes: string;
   /** Empty for the model's own. */
   sampler: SamplerName | "";

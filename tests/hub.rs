@@ -155,7 +155,7 @@ impl User {
     }
 }
 
-/// The page has the same names (`tests/e2e/tests/hub_names.rs`).
+/// The page has the same names (`tests/e2e/tests/names.rs`).
 #[test]
 fn names_are_accepted_or_refused_as_on_the_page() {
     let cases = fs::read_to_string("tests/hub_names.json").expect("a list of names");

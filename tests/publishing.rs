@@ -356,6 +356,32 @@ fn python_draws_the_same_guided_images() {
     }
 }
 
+/// The script finds the classes that the programs find, by `tests/class_names.json`.
+#[test]
+fn python_finds_the_same_classes() {
+    let Some(python) = python_with("numpy, onnxruntime") else { return };
+    let script = "\
+import json
+from sample_onnx import class_number
+
+def found(card, text):
+    try:
+        return class_number(card, text)
+    except ValueError:
+        return None
+
+for case in json.load(open('../tests/class_names.json', encoding='utf-8')):
+    images = case.get('images', [1] * len(case['names']))
+    classes = [{'name': name, 'images': count} for name, count in zip(case['names'], images)]
+    for text, number in [*case['found'].items(), *((text, None) for text in case['refused'])]:
+        assert found({'classes': classes}, text) == number, (text, case)
+";
+    let mut command = Command::new(python);
+    command.current_dir("examples").env("PYTHONDONTWRITEBYTECODE", "1").args(["-c", script]);
+    let output = command.output().expect("it starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
 /// A folder that diffusers loads, which draws the images of `ncsn sample`.
 #[test]
 fn a_pipeline_of_diffusers_draws_the_same_images() {
@@ -374,6 +400,9 @@ fn a_pipeline_of_diffusers_draws_the_same_images() {
     let class = index["_class_name"][1].as_str().expect("a name");
     let module = fs::read_to_string(at("pipe/pipeline.py")).expect("written");
     assert!(module.contains(&format!("class {class}(")));
+    let [file, class] = [0, 1].map(|at| index["network"][at].as_str().expect("a name"));
+    let module = fs::read_to_string(at(&format!("pipe/network/{file}.py"))).expect("written");
+    assert!(module.contains(&format!("class {class}:")));
 
     // The folder may be somebody's.
     let refused = ncsn(folder.path(), export);

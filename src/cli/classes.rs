@@ -16,7 +16,8 @@ const SHOWN: usize = 30;
 
 /// The number of the class that is given by its name, by its number, counted from 0, or by a part of
 /// a name that no other class has. Where all names are whole numbers, a number means the name, in any
-/// spelling: `7` is the class `007`, wherever that is.
+/// spelling: `7` is the class `007`, wherever that is. (The npm package and `examples/sample_onnx.py`
+/// find the same: `tests/class_names.json` lists what all must find.)
 ///
 /// # Errors
 /// Lists the classes, or the first of many.
@@ -134,6 +135,8 @@ pub fn ensure_trained(card: &Card, asked: &[usize]) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::cli::train::test_model::model;
 
@@ -143,25 +146,34 @@ mod tests {
         Card { classes: classes.iter().map(class).collect(), ..model(false).card }
     }
 
+    /// The npm package (`tests/e2e/tests/names.rs`) and Python (`tests/publishing.rs`) find the same.
     #[test]
-    fn a_class_is_found_by_a_part_that_only_it_has() {
-        let names = ["195-魚", "196-鳥", "cat-1", "cat-2"];
-        let found = |text| find(text, names.iter().copied());
-        assert_eq!(found("魚").expect("one"), 0);
-        assert_eq!(found("196-鳥").expect("a name"), 1);
-        for text in ["cat", "dog", "", "19", "1-2"] {
-            found(text).expect_err("not one of them");
+    fn classes_are_found_or_refused_as_elsewhere() {
+        #[derive(serde::Deserialize)]
+        struct Case {
+            names: Vec<String>,
+            images: Option<Vec<u32>>,
+            found: BTreeMap<String, usize>,
+            refused: Vec<String>,
         }
-    }
-
-    #[test]
-    fn a_class_is_found_by_name_before_number() {
-        let names = ["1", "dog", "0"];
-        let found = |text| find(text, names.iter().copied());
-        assert_eq!(found("dog").expect("a name"), 1);
-        assert_eq!(found("0").expect("a name"), 2);
-        assert_eq!(found("2").expect("a number"), 2);
-        let error = found("cat").expect_err("no class").to_string();
+        let cases = std::fs::read_to_string("tests/class_names.json").expect("a list of cases");
+        let cases: Vec<Case> = serde_json::from_str(&cases).expect("JSON");
+        for Case { names, images, found, refused } in cases {
+            let images = images.unwrap_or_else(|| vec![1; names.len()]);
+            let classes: Vec<_> = names.iter().map(|name| &name[..]).zip(images).collect();
+            let card = card(&classes);
+            let asked = |text: &str| -> anyhow::Result<usize> {
+                let class = find(text, names.iter().map(|name| &name[..]))?;
+                ensure_trained(&card, &[class]).map(|()| class)
+            };
+            for (text, class) in found {
+                assert_eq!(asked(&text).expect("a class"), class, "{text:?} of {names:?}");
+            }
+            for text in refused {
+                asked(&text).expect_err(&format!("{text:?} of {names:?}"));
+            }
+        }
+        let error = find("cat", ["1", "dog", "0"].into_iter()).expect_err("no class").to_string();
         assert!(error.contains("1, dog, 0"), "{error}");
     }
 

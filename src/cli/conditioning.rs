@@ -46,13 +46,14 @@ pub struct ConditioningArgs {
     /// images. Images are taken as --init-image takes them: see --strength.
     #[arg(long, value_name = "FROM:TO", conflicts_with = "init_image", help_heading = CONDITIONING)]
     interpolate: Option<String>,
-    /// The class to show, by its name or its number, counted from 0: one of the model's, or of a
-    /// --classifier's for a model without classes [default: classes in turns as often as they occur
-    /// in training].
+    /// The class to show, by its name, a part of a name that no other class has, or its number,
+    /// counted from 0 (where all names are numbers, a number means the name): one of the model's, or
+    /// of a --classifier's for a model without classes [default: each image's is drawn, as often as
+    /// it occurs in training].
     #[arg(long, help_heading = CONDITIONING)]
     class: Option<String>,
-    /// The classes to show in turns: names or numbers separated by commas, a range such as 0-9, or
-    /// all.
+    /// The classes to show in turns: names, parts of names or numbers separated by commas, a range
+    /// such as 0-9, or all.
     #[arg(long, value_name = "LIST", conflicts_with_all = ["class", "classifier"], help_heading = CONDITIONING)]
     classes: Option<String>,
     #[command(flatten, next_help_heading = CONDITIONING)]

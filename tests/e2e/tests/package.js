@@ -93,6 +93,10 @@
   await fails(() => loadModel({}));
   await fails(() => other.sample({ guidance: 1e39 }));
   await fails(() => other.sample({ settings: { sigma_max: undefined, levels: "many" } }));
+  await fails(() => other.sample({ classes: 3 }));
+  await fails(() => other.sample({ settings: { churn: { amont: 3 } } }));
+  await fails(() => loadModel(file, { presicion: "f32" }));
+  const churned = other.sample({ sampler: "heun", settings: { churn: { amount: 3 } } });
   // As when a driver fails in the midst of the work.
   const under = other.sample(options);
   await under.next();
@@ -132,6 +136,7 @@
     left: afterwards.done,
     classes: [undefined, [], 7, "7", "digit 7", [1, "2", "digit 3"]].map(asked),
     noClasses: ["", null, "7,", " 7", true, "0x7", "1e0", 1.5, -1, 10, "10", [7, ""]].map(asked),
+    churn: churned.settings.churn,
     steps,
     drawn: Array.from(data),
     finished: Array.from(finished.pixels()),

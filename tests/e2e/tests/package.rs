@@ -200,6 +200,9 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
             "bad-address",
             "bad-option",
             "bad-option: levels",
+            "bad-option: no option of sample is called “classes”",
+            "bad-option: no part of churn is called “amont”",
+            "bad-option: no option of loadModel is called “presicion”",
             "device-lost",
             "out-of-memory",
             "out-of-memory",
@@ -213,6 +216,8 @@ async fn a_plain_page_samples_frame_by_frame() -> Result<()> {
         }
         let network = answer["errors"][5].as_str().unwrap_or_default();
         ensure!(network.contains(&server.url("none.safetensors")), "no address: {network}");
+        let churn = &answer["churn"];
+        ensure!(churn["amount"] == 3 && churn["noise"] == 1, "the churn is {churn}");
         let foreign = &answer["foreign"];
         ensure!(foreign == "OperationError ", "others on the page get: {foreign}");
         ensure!(answer["devices"] == 1, "{} devices for one page", answer["devices"]);
