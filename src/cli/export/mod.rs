@@ -41,12 +41,13 @@ struct Destination {
     diffusers: Option<PathBuf>,
 }
 
-/// The files of a pipeline: diffusers recognizes one by `INDEX`, and its `OnnxRuntimeModel` looks
-/// for `model.onnx` in the component's folder.
+/// The files of a pipeline: diffusers recognizes one by `INDEX`, which names the classes of the pipeline
+/// and of its component `network`, and the modules that they are in.
 const INDEX: &str = "model_index.json";
 const PIPELINE: &str = "pipeline.py";
 const SAMPLER: &str = "sample_onnx.py";
-const NETWORK: &str = "network/model.onnx";
+const NETWORK: &str = "network/network.py";
+const WEIGHTS: &str = "network/model.onnx";
 
 fn batch(text: &str) -> Result<Batch, String> {
     match text {
@@ -69,7 +70,7 @@ pub(super) fn run(arguments: &Export) -> anyhow::Result<()> {
         output::leave_stdout_to(to);
     }
     if let Some(folder) = diffusers {
-        let files = [INDEX, PIPELINE, SAMPLER, NETWORK].map(|name| folder.join(name));
+        let files = [INDEX, PIPELINE, SAMPLER, NETWORK, WEIGHTS].map(|name| folder.join(name));
         apart::ensure_holds_no_data("--diffusers", folder)?;
         output::ensure_folder(folder, &files, *overwrite, "--diffusers")?;
     }
@@ -94,7 +95,7 @@ fn write_pipeline(folder: &Path, network: &[u8]) -> anyhow::Result<()> {
     let index = serde_json::json!({
         "_class_name": ["pipeline", "NcsnPipeline"],
         "_diffusers_version": "0.30.0",
-        "network": ["diffusers", "OnnxRuntimeModel"],
+        "network": ["network", "Network"],
     });
     let index = serde_json::to_string_pretty(&index)?;
     let sampler = include_str!("../../../examples/sample_onnx.py");
@@ -102,7 +103,8 @@ fn write_pipeline(folder: &Path, network: &[u8]) -> anyhow::Result<()> {
         (INDEX, index.as_bytes()),
         (PIPELINE, include_bytes!("pipeline.py")),
         (SAMPLER, sampler.as_bytes()),
-        (NETWORK, network),
+        (NETWORK, include_bytes!("network.py")),
+        (WEIGHTS, network),
     ];
     files.into_iter().try_for_each(|(name, bytes)| output::write(&folder.join(name), bytes))
 }

@@ -8,20 +8,23 @@ With the same seed, class and guidance scale, these are the images of `ncsn samp
 the same classes if it is not asked for one.
 """
 
-from diffusers import DiffusionPipeline, ImagePipelineOutput, OnnxRuntimeModel
+from diffusers import DiffusionPipeline, ImagePipelineOutput
 
 from .sample_onnx import class_number, drawn_classes, image_shape, metadata, sample, score_of
 
 
 class NcsnPipeline(DiffusionPipeline):
-    def __init__(self, network: OnnxRuntimeModel):
+    # Of other pipelines, diffusers does not download .onnx files.
+    _is_onnx = True
+
+    def __init__(self, network):
         super().__init__()
         self.register_modules(network=network)
 
     @property
     def classes(self):
         """The names of the classes, in the order of their numbers; none if the model has none."""
-        return [each["name"] for each in metadata(self.network.model, "card").get("classes", [])]
+        return [each["name"] for each in metadata(self.network.session, "card").get("classes", [])]
 
     def __call__(
         self,
@@ -32,8 +35,8 @@ class NcsnPipeline(DiffusionPipeline):
         output_type="pil",
         return_dict=True,
     ):
-        """Draws images. The generator gives the seed; the class is a number or a name."""
-        session = self.network.model
+        """Draws images. The generator gives the seed; the class is a number, a name or a part of one."""
+        session = self.network.session
         card = metadata(session, "card")
         seed = 1 if generator is None else generator.initial_seed()
         if class_label is None:
