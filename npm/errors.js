@@ -57,6 +57,6 @@ export const notArrived = (what, url, status, detail) =>
   new NcsnError(
     "network",
     status === 0
-      ? `No answer, or not a whole one, came from ${url} for the ${what}. A server of another origin must allow it (CORS). (${detail})`
+      ? `No answer, or not a whole one, came from ${url} for the ${what}. A server of another origin must allow it (CORS), and this page's policy must allow that address (connect-src). (${detail})`
       : `${url} answered with HTTP ${status}${status < 400 ? `, but what came is not the ${what} (${detail})` : ""}.`,
   );

@@ -3,14 +3,19 @@
 import { compileOn } from "../www/engine/device.js";
 import { openDevice } from "./device.js";
 import { sourceOf } from "./fetch-model.js";
+import { ensureKnown } from "./known.js";
 import { createModel } from "./model.js";
 import { startWasmModule } from "./wasm-module.js";
+
+/** @type {Record<keyof import("./types.js").LoadOptions, true>} */
+const OPTIONS = { signal: true, onProgress: true, hub: true, precision: true, wasm: true };
 
 /**
  * @param {import("./types.js").ModelSource} source @param {import("./types.js").LoadOptions} [options]
  * @returns {Promise<import("./model.js").Model>}
  */
 export async function loadModel(source, options = {}) {
+  ensureKnown(options, OPTIONS, "option of loadModel");
   const { signal } = options;
   signal?.throwIfAborted();
   const exact = options.precision === "f32";

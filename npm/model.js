@@ -4,6 +4,7 @@ import { MAX_SEED, randomSeed } from "../www/settings/seed.js";
 import { classNumbers } from "./classes.js";
 import { openDevice } from "./device.js";
 import { NcsnError, fromWasm } from "./errors.js";
+import { ensureKnown } from "./known.js";
 import { Sampler } from "./sampler.js";
 import { settingsFor } from "./settings.js";
 
@@ -12,6 +13,21 @@ import { settingsFor } from "./settings.js";
 /** What `sample` does unless told otherwise; chains are limited by the wasm module. */
 const COUNT = 16;
 const MAX_COUNT = 1024;
+/** @type {Record<keyof import("./types.js").SampleOptions, true>} */
+const OPTIONS = {
+  seed: true,
+  count: true,
+  class: true,
+  guidance: true,
+  steps: true,
+  sampler: true,
+  settings: true,
+  image: true,
+  strength: true,
+  view: true,
+  every: true,
+  signal: true,
+};
 
 /** @import { Model as Interface } from "./types.js" */
 /** @implements {Interface} */
@@ -19,16 +35,19 @@ export class Model {
   #device;
   #engine;
   /** The file without weights, for questions about settings. */ #file;
+  /** Churn that does nothing. */ #churn;
   #disposed = false;
 
   /**
    * @param {import("./device.js").Device} device whose user this becomes
    * @param {InstanceType<WasmModule["Engine"]>} engine @param {InstanceType<WasmModule["Model"]>} file
+   * @param {import("./types.js").Churn} churn that does nothing
    */
-  constructor(device, engine, file) {
+  constructor(device, engine, file, churn) {
     this.#device = device;
     this.#engine = engine;
     this.#file = file;
+    this.#churn = churn;
     this.card = file.card();
     this.name = this.card.name;
     const { width, height, channels } = this.card.image_shape;
@@ -43,6 +62,7 @@ export class Model {
   /** @param {import("./types.js").SampleOptions} [options] */
   sample(options = {}) {
     this.#check();
+    ensureKnown(options, OPTIONS, "option of sample");
     const { class: chosen, guidance, image, signal, view = "noisy" } = options;
     const count = whole("count", options.count ?? COUNT, 1, MAX_COUNT);
     const every = whole("every", options.every ?? 1, 1, 1e6);
@@ -65,9 +85,9 @@ export class Model {
     if (image && image.data?.length !== 4 * width * height)
       throw new NcsnError("bad-option", "image must be ImageData, four numbers for each pixel");
     const strength = image && (options.strength ?? this.#file.default_strength());
-    const { settings, sigmas } = settingsFor(options, this.card, this.#file, (settings) =>
-      this.#file.schedule(settings, strength),
-    );
+    const schedule = (/** @type {import("./types.js").SamplerSettings} */ settings) =>
+      this.#file.schedule(settings, strength);
+    const { settings, sigmas } = settingsFor(options, this.card, this.#file, schedule, this.#churn);
     const drawing = image && new Uint8Array(image.data);
     const start = () => {
       /** @type {import("../www/types.js").ChainOptions} */
@@ -126,7 +146,7 @@ export async function createModel(wasm, bytes, name, exact, compile) {
     const made = (engine = await device.run(() => device.engineFor(file)));
     await device.run(() => compile(device, made, file));
     await device.run(() => made.load(file));
-    return new Model(device, made, file);
+    return new Model(device, made, file, wasm.sampler_parameters().defaults.churn);
   } catch (error) {
     // By the device, which waits for what is under way, and leaves a module alone that has crashed.
     if (engine) device.free(engine);

@@ -2,24 +2,45 @@
 /** From what a caller asks for to a sampler's settings. */
 import { settingsFor as suitedTo } from "../www/settings/suited.js";
 import { NcsnError, fromWasm } from "./errors.js";
+import { ensureKnown } from "./known.js";
 
 /** The most levels that a schedule may have: `NoiseSchedule::MAX_LEVELS`. */
 const MOST_LEVELS = 100_000;
 
 /** @typedef {import("./types.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("./types.js").Churn} Churn */
 /** @typedef {import("./types.js").Card} Card */
 /** @typedef {(settings: SamplerSettings) => Float32Array} Schedule σ of every step; throws if settings are impossible */
 /** @typedef {Parameters<typeof suitedTo>[2]} Suiting what knows which settings suit a sampler */
 
+/** @type {Record<keyof SamplerSettings, true>} */
+const SETTINGS = {
+  sampler: true,
+  sigma_max: true,
+  sigma_min: true,
+  levels: true,
+  steps_each: true,
+  step_lr: true,
+  denoise: true,
+  snr: true,
+  rho: true,
+  churn: true,
+};
+/** @type {Record<keyof Churn, true>} */
+const CHURN = { amount: true, min: true, max: true, noise: true };
+
 /**
  * @param {Pick<import("./types.js").SampleOptions, "sampler" | "steps" | "settings">} options
- * @param {Card} card @param {Suiting} model @param {Schedule} schedule
+ * @param {Card} card @param {Suiting} model @param {Schedule} schedule @param {Churn} still churn that does nothing
  * @returns {{ settings: SamplerSettings, sigmas: Float32Array }}
  * @throws {NcsnError}
  */
-export function settingsFor({ sampler, steps, settings: more }, card, model, schedule) {
-  const given = Object.entries(more ?? {}).filter(([, value]) => value !== undefined);
+export function settingsFor({ sampler, steps, settings: more }, card, model, schedule, still) {
+  ensureKnown(more, SETTINGS, "setting");
+  const { churn, ...others } = more ?? {};
+  const given = Object.entries(others).filter(([, value]) => value !== undefined);
   const wanted = /** @type {Partial<SamplerSettings>} */ (Object.fromEntries(given));
+  if (churn !== undefined) wanted.churn = wholeChurn(churn, still);
   const name = sampler ?? wanted.sampler ?? card.sampler.sampler;
   /** @type {SamplerSettings | undefined} */ let suited;
   try {
@@ -32,6 +53,14 @@ export function settingsFor({ sampler, steps, settings: more }, card, model, sch
     if (known.code !== "bad-option") throw known;
     throw suited ? (faultIn(wanted, suited, schedule) ?? known) : named("sampler", error);
   }
+}
+
+/** @param {Partial<Churn>} given @param {Churn} still @returns {Churn} */
+function wholeChurn(given, still) {
+  if (typeof given !== "object")
+    throw new NcsnError("bad-option", "churn must be { amount, min, max, noise }");
+  ensureKnown(given, CHURN, "part of churn");
+  return { ...still, ...given };
 }
 
 /**

@@ -2,6 +2,7 @@
 /** What the package offers, in types. `index.d.ts` has its functions and classes. */
 import type {
   Card,
+  Churn,
   Class,
   ImageShape,
   Precision,
@@ -10,7 +11,7 @@ import type {
   View,
 } from "../www/types.js";
 
-export type { Card, Class, ImageShape, Precision, SamplerName, SamplerSettings, View };
+export type { Card, Churn, Class, ImageShape, Precision, SamplerName, SamplerSettings, View };
 
 /** What went wrong, for programs; the message is for people. */
 export type ErrorCode =
@@ -82,7 +83,7 @@ export interface Model {
   [Symbol.dispose](): void;
 }
 
-/** A class by its number or its name. */
+/** A class by its number, its name, or a part of a name that no other class has. */
 export type ClassName = number | string;
 
 export interface SampleOptions {
@@ -98,8 +99,8 @@ export interface SampleOptions {
   steps?: number;
   /** The model's own unless given. */
   sampler?: SamplerName;
-  /** More of the sampler's settings, such as `sigma_max` or `churn`. */
-  settings?: Partial<SamplerSettings>;
+  /** More of the sampler's settings, such as `sigma_max`; what is left out of `churn` adds no limit. */
+  settings?: Partial<Omit<SamplerSettings, "churn"> & { churn: Partial<Churn> }>;
   /** An image of the model's size to start from, under noise. */
   image?: ImageData;
   /** How much noise covers it, from 0 to 1; what suits the model unless given. */

@@ -2,6 +2,8 @@
 declare module "*/ncsn.js" {
   export default function start(from: { module_or_path: Response }): Promise<unknown>;
 
+  export function sampler_parameters(): import("../www/types.js").SamplerParameters;
+
   export class Model {
     constructor(bytes: Uint8Array);
     static without_weights(head: Uint8Array): Model;

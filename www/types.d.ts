@@ -204,6 +204,7 @@ export interface Card {
   };
   /** What it was imported from, if this project did not train it. */
   imported?: string;
+  /** The license of the data that it was trained on; `unknown` if none is stated. */
   licence: string;
   image_shape: ImageShape;
   parameters: number;
