@@ -89,10 +89,19 @@ fn npm(workspace: &Workspace) -> Result<()> {
     }
     let description = read(&root.join(SOURCE).join("package.json"))?;
     ensure!(description.contains(VERSION), "{SOURCE}/package.json lacks {VERSION}");
-    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
-    write(&package.join("package.json"), &description.replace(VERSION, &version))?;
+    let [version, repository] = [env!("CARGO_PKG_VERSION"), env!("CARGO_PKG_REPOSITORY")];
+    write(&package.join("package.json"), &described(&description, version, repository))?;
     println!("{FOLDER}/ is the package: `npm pack ./{FOLDER}` makes a file of it");
     Ok(())
+}
+
+/// The package's description, with its version and the address of this repository, if there is one.
+fn described(description: &str, version: &str, repository: &str) -> String {
+    let mut fields = format!("\"version\": \"{version}\"");
+    if !repository.is_empty() {
+        fields += &format!(",\n  \"repository\": \"{repository}\"");
+    }
+    description.replace(VERSION, &fields)
 }
 
 /// The names of the files of the package in a folder, in alphabetical order.
@@ -170,6 +179,15 @@ mod tests {
             assert!(!text.contains("getElementById"), "{name} looks for the page's elements");
         }
         Ok(())
+    }
+
+    #[test]
+    fn the_package_names_the_repository_once_there_is_one() {
+        let description = format!("{{\n  {VERSION},\n  \"a\": 1\n}}");
+        let without = described(&description, "1.2.3", "");
+        assert_eq!(without, "{\n  \"version\": \"1.2.3\",\n  \"a\": 1\n}");
+        let with = described(&description, "1.2.3", "https://a.example/b");
+        assert!(with.contains("\"1.2.3\",\n  \"repository\": \"https://a.example/b\",\n  \"a\""));
     }
 
     #[test]

@@ -31,9 +31,10 @@ fn describe(folder: &Path, title: &str) -> Result<()> {
 
 /// The Space's card.
 fn readme(title: &str) -> String {
-    // What Rust escapes in a text, YAML escapes alike.
+    // In YAML, a text in single quotes has no other syntax.
+    let title = title.split_whitespace().collect::<Vec<_>>().join(" ").replace('\'', "''");
     format!(
-        "---\ntitle: {title:?}\nemoji: 🎲\ncolorFrom: gray\ncolorTo: indigo\nsdk: static\n\
+        "---\ntitle: '{title}'\nemoji: 🎲\ncolorFrom: gray\ncolorTo: indigo\nsdk: static\n\
          app_file: index.html\npinned: false\n---\n\n\
          A score-based generative model that samples on every visitor's own GPU, by WebGPU.\n"
     )
@@ -52,7 +53,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         describe(folder.path(), "mine")?;
         let card = files::read(&folder.path().join("README.md"))?;
-        assert!(card.contains("title: \"mine\"\n") && card.contains("sdk: static\n"), "{card}");
+        assert!(card.contains("title: 'mine'\n") && card.contains("sdk: static\n"), "{card}");
         assert!(card.contains("app_file: index.html\n"), "{card}");
         let large = files::read(&folder.path().join(".gitattributes"))?;
         assert_eq!(large.lines().count(), LARGE.len());
@@ -67,9 +68,15 @@ mod tests {
 
     #[test]
     fn titles_are_no_syntax() {
-        let text = readme("mine: \"a\"");
-        assert!(text.starts_with("---\ntitle: \"mine: \\\"a\\\"\"\n"), "{text}");
-        assert_eq!(text.matches("\n---\n").count(), 1);
+        for (title, line) in [
+            ("mine: \"a\\\"", "'mine: \"a\\\"'"),
+            ("I \u{2764}\u{fe0f} digits", "'I \u{2764}\u{fe0f} digits'"),
+            ("it's\n---\nmine", "'it''s --- mine'"),
+        ] {
+            let text = readme(title);
+            assert!(text.starts_with(&format!("---\ntitle: {line}\n")), "{text}");
+            assert_eq!(text.matches("\n---\n").count(), 1);
+        }
         assert!(attributes().contains("*.wasm filter=lfs diff=lfs merge=lfs -text\n"));
     }
 }
