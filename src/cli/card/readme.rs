@@ -11,20 +11,60 @@ use crate::model_file::{Card, Class, Quality};
 use crate::sample::Settings;
 use crate::words::count;
 
-/// The licenses that the hub knows by these names; others are named beside `other`.
-const LICENSES: [&str; 12] = [
-    "mit",
+/// The licenses that the hub knows by these names, but for families of licenses and those of single
+/// models; others are named beside `other`. Source:
+/// <https://huggingface.co/docs/hub/repositories-licenses>.
+const LICENSES: [&str; 50] = [
+    "afl-3.0",
+    "agpl-3.0",
     "apache-2.0",
+    "artistic-2.0",
     "bsd-2-clause",
     "bsd-3-clause",
-    "cc0-1.0",
+    "bsd-3-clause-clear",
+    "bsl-1.0",
+    "c-uda",
+    "cc-by-2.0",
+    "cc-by-2.5",
+    "cc-by-3.0",
     "cc-by-4.0",
-    "cc-by-sa-4.0",
+    "cc-by-nc-2.0",
+    "cc-by-nc-3.0",
     "cc-by-nc-4.0",
+    "cc-by-nc-nd-3.0",
+    "cc-by-nc-nd-4.0",
+    "cc-by-nc-sa-2.0",
+    "cc-by-nc-sa-3.0",
+    "cc-by-nc-sa-4.0",
+    "cc-by-nd-4.0",
+    "cc-by-sa-3.0",
+    "cc-by-sa-4.0",
+    "cc0-1.0",
+    "cdla-permissive-1.0",
+    "cdla-permissive-2.0",
+    "cdla-sharing-1.0",
+    "ecl-2.0",
+    "epl-1.0",
+    "epl-2.0",
+    "etalab-2.0",
+    "eupl-1.1",
+    "gfdl",
+    "gpl-2.0",
     "gpl-3.0",
+    "isc",
+    "lgpl-2.1",
     "lgpl-3.0",
+    "mit",
     "mpl-2.0",
+    "ncsa",
+    "odbl",
+    "odc-by",
+    "ofl-1.1",
+    "osl-3.0",
+    "pddl",
     "unlicense",
+    "wtfpl",
+    "zlib",
 ];
 
 /// The whole text. `repository` is where it will be published; the samples beside it are `n` of
@@ -88,8 +128,12 @@ fn results(card: &Card, quality: &Quality) -> Vec<String> {
 fn introduction(card: &Card, n: usize, seed: u64) -> String {
     let shape = card.architecture.image_shape();
     let best = card.best.unwrap_or(card.sampler);
+    let kind = match card.is_few_step() {
+        true => "A few-step model, which turns noise into an image in one to four evaluations,",
+        false => "A noise-conditional score network (NCSN)",
+    };
     format!(
-        "# {}\n\nA noise-conditional score network (NCSN) for images of {} × {} {} pixels, with {}. It \
+        "# {}\n\n{kind} for images of {} × {} {} pixels, with {}. It \
          samples natively and in the browser, by WebGPU where there is one.\n\n\
          ![{}](samples.png)\n\n{}, seed {seed}, not selected; {}.\n",
         text(&card.name),
@@ -170,14 +214,25 @@ fn text(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::train::test_model::model;
 
     #[test]
     fn licenses_have_the_hubs_names() {
         assert_eq!(license("MIT"), ["license: mit"]);
         assert_eq!(license("Apache-2.0"), ["license: apache-2.0"]);
+        assert_eq!(license("OFL-1.1"), ["license: ofl-1.1"]);
         assert_eq!(license("unknown"), ["license: unknown"]);
         let other = license("see the \"MNIST\" page: here");
         assert_eq!(other, ["license: other", r#"license_name: "see the \"MNIST\" page: here""#]);
+    }
+
+    #[test]
+    fn a_model_for_few_evaluations_is_no_score_network() {
+        for few_step in [false, true] {
+            let said = introduction(&model(few_step).card, 1, 1);
+            assert_eq!(said.contains("in one to four evaluations"), few_step, "{said}");
+            assert_eq!(said.contains("\n\nA noise-conditional score network"), !few_step, "{said}");
+        }
     }
 
     #[test]
