@@ -69,7 +69,14 @@ impl DistributionMatching {
         }
         let [theirs, own] = [model, generator].map(Architecture::classes);
         if theirs != own {
-            return fail(format!("the model to match has {theirs} classes, this one {own}"));
+            let advice = if theirs == 0 {
+                "train this one on data without labels"
+            } else {
+                "match a model with the same classes"
+            };
+            return fail(format!(
+                "the model to match has {theirs} classes, this one {own}; {advice}"
+            ));
         }
         if *critic_steps == 0 {
             return fail("the critic needs at least one step for each of the generator".into());

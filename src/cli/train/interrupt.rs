@@ -10,6 +10,8 @@ use std::thread;
 
 use anyhow::Context;
 
+use super::ranks;
+
 /// Whether the run is asked to end, and the exit code that says by what.
 #[derive(Clone, Default)]
 pub struct Interrupt(Arc<State>);
@@ -53,8 +55,14 @@ impl Interrupt {
         self.0.asked.store(true, Ordering::SeqCst);
         // On a thread of its own: the next Ctrl-C must count even if nobody reads the pipe that
         // this is written to.
-        let say =
-            || eprintln!("\nfinishing the step and saving; press Ctrl-C again to stop at once");
+        let say = || {
+            // Another rank may be gone by the same signal; then MPI ends this one, too.
+            let what = match ranks::are_several() {
+                true => "stopping; if all ranks still answer, saving",
+                false => "finishing the step and saving",
+            };
+            eprintln!("\n{what}; press Ctrl-C again to stop at once");
+        };
         // If no thread can be started, nothing is printed.
         drop(thread::Builder::new().spawn(say));
         true

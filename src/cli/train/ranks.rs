@@ -24,6 +24,11 @@ pub fn join() -> anyhow::Result<Option<Rc<dyn Ranks>>> {
     Ok(Some(ranks))
 }
 
+/// Whether this process is one of several ranks.
+pub fn are_several() -> bool {
+    started() > 1
+}
+
 /// How many processes Open MPI, or another implementation by its process manager, started together.
 fn started() -> usize {
     number(&["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]).unwrap_or(1)
