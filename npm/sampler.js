@@ -1,6 +1,6 @@
 // @ts-check
 /** Samples under way, frame by frame. */
-import { FAULTS } from "../www/engine/faults.js";
+import { FAULTS } from "../www/failures/faults.js";
 import { StepsPerRequest } from "../www/engine/steps-per-request.js";
 import { NcsnError } from "./errors.js";
 import { Frame } from "./frame.js";

@@ -2,7 +2,7 @@
 /**
  * Runs before the page's modules, and also where they do not run: it is a classic script, which
  * browsers take from `file:` and with any media type. It says why the modules have not started, and
- * shows whatever else ends a visit early (`failures/fatal-error.js`).
+ * shows whatever else ends a visit early (`page/fatal-error.js`).
  */
 {
   /** @param {string} id @returns {any} */

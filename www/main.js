@@ -18,9 +18,9 @@ import {
   refuse,
   run,
   use,
-} from "./app/session.js";
-import { offerImages } from "./view/single-images.js";
-import { lessMotion, link, modelLabel, fewStepUrl, state } from "./app/state.js";
+} from "./page/page.js";
+import { offerImages } from "./inspect/single-images.js";
+import { lessMotion, link, modelLabel, fewStepUrl, state } from "./state/state.js";
 import { complainToo, gauge, markModel, setConsole, setStatus } from "./view/view.js";
 import { loadWasmModule } from "./engine/wasm-module.js";
 

@@ -1,12 +1,12 @@
 // @ts-check
 /** What a visitor does. */
-import { carryOver } from "./carry-over.js";
+import { carryOver } from "../page/carry-over.js";
 import { $, isTyping } from "../dom/dom.js";
 import { failureOf } from "../failures/failures.js";
 import { hasEngine } from "../engine/engine.js";
 import { listenToKeys } from "./keys.js";
-import { namesPlace } from "./link.js";
-import { changeOrigin } from "../settings/origin.js";
+import { namesPlace } from "../state/link.js";
+import { changeOrigin } from "./origin.js";
 import { copyLink } from "../save/copy-link.js";
 import {
   begin,
@@ -23,9 +23,9 @@ import {
   showState,
   timeline,
   use,
-} from "./session.js";
-import { showLarge } from "../view/single-images.js";
-import { drawing, lessMotion, link, models, state } from "./state.js";
+} from "../page/page.js";
+import { showLarge } from "../inspect/single-images.js";
+import { drawing, lessMotion, link, models, state } from "../state/state.js";
 import { complain, setConsole, setStatus, showView } from "../view/view.js";
 
 function toggle() {
@@ -137,7 +137,7 @@ function listenToFiles() {
 async function showMeasures() {
   if (!$("measures").open) return state.measures?.stop();
   if (!state.loaded) return;
-  const { Measures } = await import("../view/measures.js");
+  const { Measures } = await import("../inspect/measures.js");
   state.measures ??= new Measures();
   await state.measures.measure();
   state.measures.cursor(state.progress?.step ?? 0);
@@ -196,10 +196,10 @@ export function listen() {
     writeAddress();
   });
   $("own-model").addEventListener("click", () =>
-    import("../model/own-models.js").then(({ openOwnDialog }) => openOwnDialog()).catch(refuse),
+    import("../page/open-model.js").then(({ openOwnDialog }) => openOwnDialog()).catch(refuse),
   );
   $("compare-samplers").addEventListener("click", () =>
-    import("../view/compare.js").then(({ compareSamplers }) => compareSamplers()).catch(refuse),
+    import("../inspect/compare.js").then(({ compareSamplers }) => compareSamplers()).catch(refuse),
   );
   for (const button of document.querySelectorAll("#train, [data-train]"))
     button.addEventListener("click", () =>

@@ -3,9 +3,9 @@
  * Files that a visitor drops on the page or pastes into it: images go to the sketch canvas, models become the page's.
  * The page fetches this then.
  */
-import { changeOrigin } from "../settings/origin.js";
-import { fatalErrors } from "./session.js";
-import { state } from "./state.js";
+import { changeOrigin } from "./origin.js";
+import { fatalErrors } from "../page/page.js";
+import { state } from "../state/state.js";
 
 /**
  * @param {File} file
@@ -17,7 +17,7 @@ export async function take(file) {
   if (file.type.startsWith("image/")) return draw(file);
   // The systems of most visitors have no media type for models.
   if (/\.safetensors$/i.test(file.name))
-    return (await import("../model/own-models.js")).openModel(file);
+    return (await import("../page/open-model.js")).openModel(file);
   throw new Error(
     `${file.name} is neither an image to start from nor a model: these are .safetensors files.`,
   );

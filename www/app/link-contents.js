@@ -5,10 +5,10 @@ import { $ } from "../dom/dom.js";
 import { isEngine } from "../engine/engine.js";
 import { isTrap } from "../failures/failures.js";
 import { labelOf, numberFrom } from "../settings/fields.js";
-import { namesPlace } from "./link.js";
-import { setOrigin, suitSettings } from "../settings/origin.js";
-import { controls, renewAsBefore } from "./session.js";
-import { link, fewStepUrl, state } from "./state.js";
+import { namesPlace } from "../state/link.js";
+import { setOrigin, suitSettings } from "./origin.js";
+import { controls, renewAsBefore } from "../page/page.js";
+import { link, fewStepUrl, state } from "../state/state.js";
 
 /** @param {string} value @param {number} least @param {number} most */
 const isBetween = (value, least, most) => {

@@ -5,7 +5,7 @@
  */
 import { registerServiceWorker } from "../dom/own-script.js";
 import { put } from "../model/checked-cache.js";
-import { modelUrl, state } from "./state.js";
+import { modelUrl, state } from "../state/state.js";
 
 /** The cache that `service-worker.js` finds models in. */
 const MODELS = "ncsn models";

@@ -3,7 +3,7 @@
 import { createEngine, isEngine, precompile } from "./engine.js";
 import { Failure, failureOf, refused } from "../failures/failures.js";
 import { canPresent, check, observeDevices, probe } from "./gpu.js";
-import { link, modelUrl, state } from "../app/state.js";
+import { link, modelUrl, state } from "../state/state.js";
 import { recall } from "../dom/storage.js";
 
 /** @typedef {import("../types.js").EngineName} EngineName */

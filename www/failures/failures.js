@@ -3,12 +3,12 @@
  * What can go wrong, with a message for each case and what to do about it.
  *
  * Failures are found in many places (the GPU probe, a download, the wasm module itself) but shown in
- * one: what finds one throws or reports a `Failure`, and `failures/fatal-error.js` shows it. Messages without
+ * one: what finds one throws or reports a `Failure`, and `page/fatal-error.js` shows it. Messages without
  * numbers are in `index.html`, those for what a browser lacks in `failures/unsupported.js`.
  */
 
 import { fileSize } from "../dom/format.js";
-import { FAULTS } from "../engine/faults.js";
+import { FAULTS } from "./faults.js";
 
 /** The most characters of an address in a sentence. */
 const LONGEST_ADDRESS = 200;

@@ -3,7 +3,7 @@
  * Messages for what a browser, a GPU or a link may lack.
  *
  * The page fetches this module when something is missing.
- * Where the CPU engine is a way out, `failures/fatal-error.js` says so.
+ * Where the CPU engine is a way out, `page/fatal-error.js` says so.
  */
 
 export const noWebAssembly = () => ({

@@ -5,9 +5,9 @@
  */
 import { checksumOfWeights } from "./checksum.js";
 import { fetchModel } from "./model.js";
-import { fewStepUrl, state } from "../app/state.js";
+import { fewStepUrl, state } from "../state/state.js";
 
-/** @type {Promise<import("../app/state.js").Weights | null> | undefined} */
+/** @type {Promise<import("../state/state.js").Weights | null> | undefined} */
 let fetching;
 
 /** The weights, or null if there are none, or they cannot be fetched now: the usual ones can do the same in more steps. */
@@ -20,7 +20,7 @@ export function fewStepModel() {
   return fetching;
 }
 
-/** @returns {Promise<import("../app/state.js").Weights | null>} */
+/** @returns {Promise<import("../state/state.js").Weights | null>} */
 async function fetchFewStep() {
   const { loaded } = state;
   if (!fewStepUrl || !loaded) return null;

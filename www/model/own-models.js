@@ -3,19 +3,12 @@
  * Models from a visitor's own files. They stay in this browser, in the cache that pages can fill themselves, so that
  * everything works with them as with the page's own: links, reloading, going back. Nothing is uploaded.
  *
- * The page fetches this when the visitor opens a file, or such a model.
+ * The page fetches this when the visitor opens a file, or such a model; `page/open-model.js` has the dialog.
  */
-import { carryOver } from "../app/carry-over.js";
 import { match, put, sumOf } from "./checked-cache.js";
-import { onConfirmed } from "../dom/confirm.js";
-import { dialogOf, styleDialogs } from "../dom/dialog.js";
-import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
-import { fileSize } from "../dom/format.js";
-import { MAX_MODEL_BYTES } from "./model.js";
-import { OWN, ownLabel, ownNames, rememberOwnNames } from "./own-list.js";
-import { run } from "../app/session.js";
-import { models, state } from "../app/state.js";
+import { OWN, ownNames, rememberOwnNames } from "../state/own-list.js";
+import { models } from "../state/state.js";
 
 const CACHE = "ncsn own models";
 
@@ -66,44 +59,29 @@ export async function ownModel(name) {
 }
 
 /**
- * Checks a file and makes it the model of the page, which is loaded again for that.
- * @param {File} file
- * @throws {Error} that says why it cannot be used
+ * Puts a model into the cache, and its name on the list.
+ * @param {string} file its name @param {Uint8Array<ArrayBuffer>} bytes
+ * @returns {Promise<string>} the name that it now has
+ * @throws {Error} where there is no room for it, or pages may keep nothing
  */
-export async function openModel(file) {
-  if (file.size > MAX_MODEL_BYTES)
-    throw new Error(
-      `${file.name} has ${fileSize(file.size)}, and the page takes up to ${fileSize(MAX_MODEL_BYTES)}.`,
-    );
+export async function keepModel(file, bytes) {
   const cache = await openCache();
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  try {
-    // Where the module has not come yet, or has stopped, the model is checked when it is loaded.
-    if (state.loaded && !run.dead) new state.loaded.wasmModule.Model(bytes).free();
-  } catch (error) {
-    const reason = /** @type {Error} */ (error).message.replace(/[.?!]?$/, (end) => end || ".");
-    throw new Error(
-      `${file.name} is not a model that this page can run: ${reason} Models are written by this project’s train and import commands.`,
-    );
-  }
   const name = await nameFor(file, bytes, cache);
   await put(cache, addressOf(name), bytes).catch((error) => {
     throw new Error(`The browser has no room to keep ${name}: ${error.message}`);
   });
   rememberOwnNames([...ownNames().filter((other) => other !== name), name]);
-  const link = new URL(`./?model=${encodeURIComponent(OWN + name)}`, location.href);
-  carryOver(link);
-  location.href = link.href;
+  return name;
 }
 
 /**
  * A name for a file: with a number, if another file of this name is here. A model that was trained on the page may be nowhere
  * else.
- * @param {File} file @param {Uint8Array<ArrayBuffer>} bytes @param {Cache} cache
+ * @param {string} file @param {Uint8Array<ArrayBuffer>} bytes @param {Cache} cache
  */
 async function nameFor(file, bytes, cache) {
   // The list of names has one in each line.
-  const name = file.name.replace(/[\r\n]+/g, " ");
+  const name = file.replace(/[\r\n]+/g, " ");
   const sum = await sumOf(bytes);
   for (let n = 1; ; n++) {
     const free = n === 1 ? name : name.replace(/(\.\w+)?$/, (type) => ` (${n})${type}`);
@@ -112,68 +90,10 @@ async function nameFor(file, bytes, cache) {
   }
 }
 
-/** @param {string} name */
-async function forget(name) {
+/** Removes a model, its name and the link to it. @param {string} name */
+export async function forgetModel(name) {
   rememberOwnNames(ownNames().filter((other) => other !== name));
   for (const [link] of models)
     if (new URL(link.href).searchParams.get("model") === OWN + name) link.remove();
   await (await openCache()).delete(addressOf(name));
-}
-
-/** Lets a visitor choose a file, and shows the models that are here. */
-export async function openOwnDialog() {
-  await styleDialogs();
-  // The second of two quick clicks may come before the first has opened the dialog.
-  if (document.querySelector("dialog[open]")) return;
-  const status = element("p", "", { className: "hint" });
-  status.setAttribute("role", "alert");
-  const file = element("input", "", { type: "file", id: "own-file", accept: ".safetensors" });
-  file.hidden = true;
-  file.addEventListener("change", async () => {
-    const [chosen] = file.files;
-    file.value = "";
-    if (!chosen) return;
-    status.textContent = `Reading ${chosen.name}…`;
-    await openModel(chosen).catch((error) => (status.textContent = error.message));
-  });
-  const choose = element("button", "Choose a file…", { type: "button", id: "own-choose" });
-  choose.addEventListener("click", () => file.click());
-  const ways = element("div", "", { className: "ways" });
-  const row = element("div");
-  row.append(choose, element("span", "or drop it anywhere on the page"));
-  ways.append(row);
-  for (const name of ownNames()) ways.append(kept(name, status));
-  const text = element(
-    "p",
-    "A .safetensors file that this project’s train or import command has written. It runs here, on your device, and stays in this browser until you remove it: nothing is uploaded.",
-    { className: "hint" },
-  );
-  const dialog = dialogOf("own-dialog", "Your own model", [text, ways, file, status]);
-  dialog.addEventListener("close", () => dialog.remove());
-  dialog.showModal();
-}
-
-/** A model that is here, to be removed. @param {string} name @param {HTMLElement} status */
-function kept(name, status) {
-  const row = element("div", "", { className: "kept" });
-  const remove = element("button", "Remove", { type: "button" });
-  remove.setAttribute("aria-label", `Remove ${ownLabel(name)} from this browser`);
-  onConfirmed(remove, "Remove for good?", async () => {
-    try {
-      await forget(name);
-      // The focus would be lost with the button.
-      const next = row.nextElementSibling ?? row.previousElementSibling;
-      row.remove();
-      next?.querySelector("button")?.focus();
-      status.textContent = `${name} is removed from this browser.`;
-    } catch (error) {
-      status.textContent = /** @type {Error} */ (error).message;
-    }
-  });
-  const link = element("a", ownLabel(name), {
-    href: `./?model=${encodeURIComponent(OWN + name)}`,
-    dir: "auto",
-  });
-  row.append(link, remove);
-  return row;
 }

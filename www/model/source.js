@@ -1,6 +1,6 @@
 // @ts-check
 /** Where the page's model comes from: an address, a file that the visitor has opened, or a hub. */
-import { modelUrl, ownName } from "../app/state.js";
+import { modelUrl, ownName } from "../state/state.js";
 
 /**
  * @param {AbortSignal} signal

@@ -1,7 +1,7 @@
 // @ts-check
 /** Copying a link to what is shown: without anything to fetch first, since browsers allow it only right after a click. */
 import { $ } from "../dom/dom.js";
-import { controls, fatalErrors, linked, run } from "../app/session.js";
+import { controls, fatalErrors, linked, run } from "../page/page.js";
 import { setStatus, showRun } from "../view/view.js";
 
 /** How many milliseconds a visitor sees that the link is copied. */

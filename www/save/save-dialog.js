@@ -1,6 +1,6 @@
 // @ts-check
 /** More ways to save and send what is shown. The page fetches this when the visitor asks for them. */
-import { dialogOf, styleDialogs } from "../dom/dialog.js";
+import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { filmFiles, morphFile } from "./film-file.js";
 import { fileSize } from "../dom/format.js";
@@ -109,7 +109,7 @@ export async function openSaveDialog(shown) {
     });
   await styleDialogs();
   // The second of two quick clicks may come before the first has opened the dialog.
-  if (document.querySelector("dialog[open]")) return;
+  if (isDialogOpen()) return;
   const dialog = dialogOf("save-dialog", "Save and send", [list, status]);
   dialog.addEventListener("close", () => {
     closed.abort();

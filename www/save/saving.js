@@ -2,9 +2,9 @@
 /** Saving and sending what is shown. The page fetches this when the visitor asks for that. */
 import { $ } from "../dom/dom.js";
 import { imageAt } from "../view/pixels.js";
-import { controls, film, linked, live, run, timeline } from "../app/session.js";
-import { modelLabel, state } from "../app/state.js";
-import { imageShown } from "../view/one-image.js";
+import { controls, film, linked, live, run, timeline } from "../page/page.js";
+import { modelLabel, state } from "../state/state.js";
+import { imageShown } from "../inspect/one-image.js";
 import { grid, showReadings } from "../view/view.js";
 import { oneToPng, saveAs, toPng } from "./png.js";
 

@@ -8,7 +8,7 @@ import { offerPresets } from "./presets.js";
 import { randomSeed } from "./seed.js";
 import { settingsFor } from "./suited.js";
 
-/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
 /**
  * `to` is the seed that images lead to, and `interval` the smallest and the largest σ to guide at.
  * @typedef {{ settings: SamplerSettings, seed: bigint, to?: bigint, chains: number, interval?: [number, number] }} Choice
@@ -29,13 +29,13 @@ const LARGEST = 3.4e38;
 export class Controls {
   /** @type {SamplerSettings | null} */ #recommended = null;
   /** @type {Record<string, SamplerSettings>} by the ids of their inputs */ #presets = {};
-  /** @type {(sampler: import("../engine/engine.js").SamplerName) => SamplerSettings} what a sampler begins with */
+  /** @type {(sampler: import("../types.js").SamplerName) => SamplerSettings} what a sampler begins with */
   #suited = () => /** @type {SamplerSettings} */ (this.#recommended);
-  /** @type {import("../engine/engine.js").SamplerName} */ #sampler = "langevin";
+  /** @type {import("../types.js").SamplerName} */ #sampler = "langevin";
   /** @type {{ preset: string, chains: string } | null} the settings from before the drawing */
   #usual = null;
   #defaultChains = "";
-  #parameters = /** @type {import("../engine/engine.js").SamplerParameters} */ ({});
+  #parameters = /** @type {import("../types.js").SamplerParameters} */ ({});
   #accepted = new Accepted();
   /** Whether all that the link asks for is on the page, so that another link can be made of it. */
   hasSettings = false;
@@ -61,7 +61,7 @@ export class Controls {
 
   /**
    * Fills the form with what the model recommends, then with what the link contains.
-   * @param {import("../engine/engine.js").Card} card @param {import("../engine/engine.js").SamplerParameters} parameters
+   * @param {import("../types.js").Card} card @param {import("../types.js").SamplerParameters} parameters
    * @param {URLSearchParams} link
    * @param {{ slow: boolean, few: boolean }} page whether its engine is slow, and whether it has weights for few steps
    * @param {import("../engine/engine.js").Model} model of this card
@@ -120,7 +120,7 @@ export class Controls {
 
   /**
    * Offers the sampler for one to four steps only where there are weights for it: with others, its images are poor.
-   * @param {boolean} few whether there are such weights beside the model @param {import("../engine/engine.js").Card} card
+   * @param {boolean} few whether there are such weights beside the model @param {import("../types.js").Card} card
    * @returns {string} what to say if the link has chosen it all the same
    */
   #offerFewSteps(few, { sampler }) {
@@ -181,7 +181,7 @@ export class Controls {
     $("seed").value = String(randomSeed());
   }
 
-  /** Whether a sampler has a setting. @param {keyof import("../engine/engine.js").SamplerParameters["applies_to"]} setting @param {import("../engine/engine.js").SamplerName} sampler */
+  /** Whether a sampler has a setting. @param {keyof import("../types.js").SamplerParameters["applies_to"]} setting @param {import("../types.js").SamplerName} sampler */
   applies(setting, sampler) {
     return this.#parameters.applies_to[setting].includes(sampler);
   }

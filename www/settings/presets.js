@@ -2,7 +2,7 @@
 /** The settings that a model comes with, to choose from in one click. */
 import { $ } from "../dom/dom.js";
 
-/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
 
 /** How much longer one takes than the other, in words. @param {number} factor */
 const times = (factor) =>
@@ -10,7 +10,7 @@ const times = (factor) =>
 
 /**
  * Shows the choice between what a model recommends and what made its best images, if that is something else.
- * @param {import("../engine/engine.js").Card} card
+ * @param {import("../types.js").Card} card
  * @param {(settings: SamplerSettings) => number} steps counts the steps of settings
  * @returns {Record<string, SamplerSettings>} by the ids of the inputs
  */

@@ -3,6 +3,7 @@
  * The sketch canvas: a drawing of the model's size, pixel by pixel, so that a link carries exactly what the
  * images start from. The page fetches this module when it needs it.
  */
+import { isDialogOpen } from "../dom/dialog.js";
 import { $, isTyping } from "../dom/dom.js";
 import { channels } from "./brush.js";
 import { paperOf } from "./paper.js";
@@ -39,7 +40,7 @@ export class SketchCanvas {
 
   /**
    * An empty canvas for a model's images.
-   * @param {import("../engine/engine.js").Card} card
+   * @param {import("../types.js").Card} card
    * @param {{ onPaint(): void, onWritten(): void }} observer is called at every change, also in the middle of a
    *   stroke, and when the text for links has been written
    */
@@ -120,7 +121,7 @@ export class SketchCanvas {
     if (!(event.ctrlKey || event.metaKey) || event.altKey || $("drawing").hidden) return;
     if (isTyping(event.target)) return;
     // While a dialog is open, keys are not meant for the canvas behind it.
-    if (document.querySelector("dialog[open]")) return;
+    if (isDialogOpen()) return;
     if (key === "z" && !event.shiftKey) this.#undo();
     else if (key === "y" || key === "z") this.#redo();
     else return;

@@ -3,7 +3,7 @@
 import { element } from "../dom/dom.js";
 import { announce, showSilently } from "../dom/live-region.js";
 import { onPixelRatio } from "../dom/pixel-ratio.js";
-import { lessMotion } from "../app/state.js";
+import { lessMotion } from "../state/state.js";
 
 let ids = 0;
 

@@ -2,11 +2,11 @@
 /** The figures of "How it works" that show the page's own images. */
 import { formatSigma } from "../dom/format.js";
 import { imageOf } from "../view/pixels.js";
-import { film } from "../app/session.js";
-import { state } from "../app/state.js";
-import { cut } from "../view/one-image.js";
+import { film } from "../page/page.js";
+import { state } from "../state/state.js";
+import { cut } from "../inspect/one-image.js";
 import { Stop, normal } from "./stop.js";
-import { trace } from "../run/trace.js";
+import { trace } from "../inspect/trace.js";
 
 /** The first image of the grid as it was last shown, in [0, 1] and channel by channel, as `imageOf` takes it. */
 function firstImage() {
@@ -63,7 +63,7 @@ export class NoiseStop extends Stop {
 
 /** What the network guesses at each step of the first image. */
 export class GuessStop extends Stop {
-  /** @type {import("../run/trace.js").Step[]} */ #steps = [];
+  /** @type {import("../inspect/trace.js").Step[]} */ #steps = [];
   #fraction = 0.5;
   #slider;
   #button;

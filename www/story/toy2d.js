@@ -5,7 +5,7 @@
  * Rust (`toy2d/`, a WebAssembly module that needs no GPU) computes what is painted here. The page
  * fetches this module when the visitor scrolls to it.
  */
-import { lessMotion } from "../app/state.js";
+import { lessMotion } from "../state/state.js";
 import { element } from "../dom/dom.js";
 import { followDrags } from "../dom/drag.js";
 import { announce, showSilently } from "../dom/live-region.js";

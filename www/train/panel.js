@@ -3,14 +3,14 @@
  * "Train your own": a network learns a visitor's images on the visitor's GPU. The page fetches this, and the wasm
  * module that trains, when the visitor opens the panel.
  */
-import { dialogOf, focusTitle, styleDialogs } from "../dom/dialog.js";
+import { dialogOf, focusTitle, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { Failure } from "../failures/failures.js";
-import { openModel } from "../model/own-models.js";
-import { ownNames } from "../model/own-list.js";
+import { openModel } from "../page/open-model.js";
+import { ownNames } from "../state/own-list.js";
 import { saveAs } from "../save/png.js";
-import { engines, run as pageRun } from "../app/session.js";
-import { modelLabel, state } from "../app/state.js";
+import { engines, run as pageRun } from "../page/page.js";
+import { modelLabel, state } from "../state/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 import { augmented } from "./augment.js";
 import { fetchTrainer } from "./bundle.js";
@@ -34,7 +34,7 @@ let panel;
 
 /** Opens the panel. */
 export async function openTraining() {
-  if (document.querySelector("dialog[open]")) return;
+  if (isDialogOpen()) return;
   if (!state.loaded) throw new Error("Training needs the page’s model, which is not loaded yet.");
   if (!panel) {
     await Promise.all([
@@ -44,7 +44,7 @@ export async function openTraining() {
     // A second click while the style sheet was on its way may have made it.
     panel ??= new Panel(state.loaded.card);
   }
-  if (!document.querySelector("dialog[open]")) panel.open();
+  if (!isDialogOpen()) panel.open();
 }
 
 class Panel {
@@ -76,7 +76,7 @@ class Panel {
     download: () => this.#download(),
   };
 
-  /** @param {import("../engine/engine.js").Card} card of the page's model */
+  /** @param {import("../types.js").Card} card of the page's model */
   constructor(card) {
     const model = { label: modelLabel ?? card.name, card };
     this.#setup = new Setup(model, freeName(), () => this.#changed());

@@ -3,7 +3,7 @@
  * Samples of a network that is being trained, each beside the training image that is nearest to it: they show whether the
  * network copies its training images.
  */
-import { CLOSE, COPY } from "../copies/thresholds.js";
+import { CLOSE, COPY } from "../nearest/thresholds.js";
 import { element } from "../dom/dom.js";
 import { canvasOf } from "./images.js";
 

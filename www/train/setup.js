@@ -47,7 +47,7 @@ export class Setup {
   /** @type {HTMLElement[]} rows that only a new network has */ #newOnly;
 
   /**
-   * @param {{ label: string, card: import("../engine/engine.js").Card }} model the page's
+   * @param {{ label: string, card: import("../types.js").Card }} model the page's
    * @param {string} name that the new model gets unless the visitor gives it another
    * @param {() => void} onChange
    */
@@ -229,7 +229,7 @@ export function advice(count) {
 /**
  * Why a run cannot start from the page's model, if so. A model for one to four evaluations is a start like any other: the
  * run trains its network by score matching, and the card of the result says so.
- * @param {import("../engine/engine.js").Card} card
+ * @param {import("../types.js").Card} card
  */
 function whyNot({ architecture }) {
   return architecture.kind === "unet"

@@ -11,7 +11,7 @@ import {
 } from "../dom/format.js";
 import { Grid } from "./grid.js";
 import { SchedulePlot } from "./schedule.js";
-import { drawing, modelUrl, models, state } from "../app/state.js";
+import { drawing, modelUrl, models, state } from "../state/state.js";
 
 export const grid = new Grid($("grid"), $("grid-frame"));
 export const plot = new SchedulePlot($("schedule"));

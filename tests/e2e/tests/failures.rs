@@ -7,7 +7,7 @@ use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use common::{
-    LONGER, TINY, TINY_GPU, dist, drop_file, of_session, open_card, open_story, ready, settle,
+    LONGER, TINY, TINY_GPU, dist, drop_file, of_page, open_card, open_story, ready, settle,
     tiny_with, tiny_without, wait_for_own_model, without_timeout,
 };
 use e2e::{
@@ -249,7 +249,7 @@ async fn a_lost_device_is_tried_again_and_then_reported() -> Result<()> {
         let hide = "Object.defineProperty(document, 'hidden', { value: true, configurable: true })";
         browser.client.execute(hide, vec![]).await?;
         browser.crash_gpu().await?;
-        let kind = of_session("return session.fatalErrors.failure?.kind");
+        let kind = of_page("return page.fatalErrors.failure?.kind");
         browser.wait_for_answer("the GPU is lost", &kind, vec![], "device-lost").await?;
         sleep(Duration::from_secs(1)).await;
         let show = "const { hidden } = document; delete document.hidden; \
@@ -382,7 +382,7 @@ async fn a_hidden_tab_rests_and_goes_on() -> Result<()> {
         let waits = async || Ok(browser.client.execute("return window.waits()", vec![]).await? == true);
         page.wait_until("it waits for a frame", waits).await?;
         // What was under way is still done.
-        let done = of_session("await session.run.turn(async () => {}); return null");
+        let done = of_page("await page.run.turn(async () => {}); return null");
         browser.client.execute_async(&done, vec![]).await?;
         let before = page.steps().await?;
         sleep(Duration::from_secs(1)).await;

@@ -105,23 +105,23 @@ pub async fn load_in_pieces(
     page.wait_until(&format!("the page is {wanted:?}"), is_there).await
 }
 
-/// An asynchronous script that answers what `act` returns, the body of an asynchronous function of `session`: all that
+/// An asynchronous script that answers what `act` returns, the body of an asynchronous function of `page`: all that
 /// lives as long as the page.
-pub fn of_session(act: &str) -> String {
+pub fn of_page(act: &str) -> String {
     format!(
         "const answer = arguments[arguments.length - 1]; \
          const {{ src }} = document.querySelector('script[type=module]'); \
-         import(new URL('app/session.js', src)).then(async (session) => {{ {act} }}) \
+         import(new URL('page/page.js', src)).then(async (page) => {{ {act} }}) \
          .then(answer, (error) => answer(String(error)))"
     )
 }
 
 /// Waits until the engine has done all that it was asked for until now, also by what happens in the next frame.
 pub async fn settle(browser: &Browser) -> Result<()> {
-    let script = of_session(
-        "const turn = () => session.run.turn(async () => {}); \
+    let script = of_page(
+        "const turn = () => page.run.turn(async () => {}); \
          const frame = () => new Promise(requestAnimationFrame); \
-         await session.live.settled; \
+         await page.live.settled; \
          await turn(); \
          await frame(); \
          await frame(); \
@@ -136,10 +136,10 @@ pub async fn settle(browser: &Browser) -> Result<()> {
 /// Waits until the film has so many steps, and the last of them is that of the run, in the view that is chosen. Browsers
 /// copy each some time after it was shown.
 pub async fn wait_for_film(browser: &Browser, steps: usize) -> Result<()> {
-    let script = of_session(
-        "const { frames } = session.film; \
+    let script = of_page(
+        "const { frames } = page.film; \
          const last = frames.at(-1); \
-         return [frames.length, last?.progress.done, last?.view === session.run.view].join()",
+         return [frames.length, last?.progress.done, last?.view === page.run.view].join()",
     );
     let what = format!("the film has {steps} steps");
     browser.wait_for_answer(&what, &script, vec![], format!("{steps},true,true")).await
@@ -148,10 +148,10 @@ pub async fn wait_for_film(browser: &Browser, steps: usize) -> Result<()> {
 /// The link in the address once that is one to what is shown. The page waits a moment before it writes it there, and may
 /// write it again.
 pub async fn written_link(browser: &Browser, page: &Page<'_>) -> Result<String> {
-    let script = of_session(
+    let script = of_page(
         "const written = new URL(location.href); \
          written.searchParams.delete('autostart'); \
-         return written.href === new URL(session.controls.link(session.linked())).href",
+         return written.href === new URL(page.controls.link(page.linked())).href",
     );
     browser.wait_for_answer("the address has the settings", &script, vec![], true).await?;
     page.query().await

@@ -20,7 +20,7 @@ use fantoccini::{
 use serde_json::{Value, json};
 
 use crate::common::{
-    TINY, TINY_GPU, blank_page, corner_of, dist, follows_drawing, of_session, open_sketch, ready,
+    TINY, TINY_GPU, blank_page, corner_of, dist, follows_drawing, of_page, open_sketch, ready,
     ready_on, tiny_with, wait_for_image_buttons, without_timeout, written_link,
 };
 
@@ -495,10 +495,10 @@ async fn nobody_gets_images_that_were_given_up() -> Result<()> {
         // So many steps that it is worth giving them up.
         let (page, _) = ready(browser, &tiny_with("levels=300")).await?;
         open_sketch(&page).await?;
-        let script = of_session(&format!(
+        let script = of_page(&format!(
             "{PEN} for (const key of [' ', 'ArrowRight', ' ']) press(key); \
              for (const key of [' ', 'ArrowDown', ' ']) press(key); \
-             return session.run.withChains(async (chains) => chains.progress().done)"
+             return page.run.withChains(async (chains) => chains.progress().done)"
         ));
         let done = browser.client.execute_async(&script, vec![]).await?;
         ensure!(done == true, "what one gets is done: {done}");

@@ -11,7 +11,7 @@ use fantoccini::key::Key;
 use serde_json::Value;
 
 use crate::common::{
-    LONGER, TINY, TINY_GPU, dist, of_session, open_story, ready, settle, written_link,
+    LONGER, TINY, TINY_GPU, dist, of_page, open_story, ready, settle, written_link,
 };
 
 /// Waits until the chains rest, which may be a step after a pause was requested, and checks that they do: if they went on,
@@ -276,10 +276,10 @@ async fn without_new_chains_the_page_says_so() -> Result<()> {
         let (page, _) = ready(browser, TINY).await?;
         page.click("#start").await?;
         page.wait_for(State::Finished).await?;
-        let script = of_session(
-            "const { state } = await import(new URL('app/state.js', src)); \
+        let script = of_page(
+            "const { state } = await import(new URL('state/state.js', src)); \
              state.engine.start = () => { throw new Error('no room'); }; \
-             session.begin(true); return null",
+             page.begin(true); return null",
         );
         browser.client.execute_async(&script, vec![]).await?;
         page.wait_for(State::Ready).await?;

@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     common::{
-        TINY, TINY_FILM, TINY_GPU, blank_page, corner_of, dist, of_session, ready, settle,
-        tiny_with, wait_for_film, wait_for_image_buttons,
+        TINY, TINY_FILM, TINY_GPU, blank_page, corner_of, dist, of_page, ready, settle, tiny_with,
+        wait_for_film, wait_for_image_buttons,
     },
     sampling::restart,
 };
@@ -78,7 +78,7 @@ async fn a_step_that_is_dropped_is_not_shown_any_more() -> Result<()> {
         ensure!(page.steps().await?.done == 1, "step {} is shown", page.steps().await?.done);
         let script = "const [answer] = arguments; \
                       const { src } = document.querySelector('script[type=module]'); \
-                      import(new URL('app/session.js', src)).then(async ({ film }) => { \
+                      import(new URL('page/page.js', src)).then(async ({ film }) => { \
                         const canvas = document.createElement('canvas'); \
                         Object.assign(canvas, { width: 512, height: 512 }).getContext('2d'); \
                         Object.assign(canvas.dataset, { columns: 1, rows: 1, gap: 1 }); \
@@ -227,7 +227,7 @@ async fn the_past_has_its_view_and_ends_with_a_failure() -> Result<()> {
             page.press(&char::from(key).to_string()).await?;
             ensure!(view().await? == name, "{name} is called {}", view().await?);
         }
-        let script = of_session("session.fail(new Error('a test')); return null");
+        let script = of_page("page.fail(new Error('a test')); return null");
         browser.client.execute_async(&script, vec![]).await?;
         page.wait_for_message().await?;
         ensure!(!page.is_shown("#replay").await?, "an earlier step covers the message");
@@ -356,7 +356,7 @@ async fn a_run_may_begin_while_the_last_one_plays() -> Result<()> {
         let done = page.steps().await?.done;
         ensure!(done == 0, "step {done} is shown");
         let script =
-            of_session("return session.run.withChains(async (chains) => chains.progress().step)");
+            of_page("return page.run.withChains(async (chains) => chains.progress().step)");
         let reached = browser.client.execute_async(&script, vec![]).await?;
         let reached = reached.as_u64().with_context(|| format!("no run: {reached}"))?;
         page.click("#start").await?;

@@ -5,12 +5,12 @@ import { $ } from "../dom/dom.js";
 import { EngineChoice } from "../engine/engine-choice.js";
 import { hasEngine, isEngine } from "../engine/engine.js";
 import { failureOf, isTrap, panic, refused, wrongImages } from "../failures/failures.js";
-import { FatalErrors } from "../failures/fatal-error.js";
+import { FatalErrors } from "./fatal-error.js";
 import { Film } from "../view/film.js";
 import { formatSigma } from "../dom/format.js";
 import { Live } from "../run/live.js";
 import { Run } from "../run/run.js";
-import { drawing, kept, link, fewStepUrl, state, strength } from "./state.js";
+import { drawing, kept, link, fewStepUrl, state, strength } from "../state/state.js";
 import { Timeline } from "../view/timeline.js";
 import {
   complain,
@@ -164,7 +164,7 @@ export const giveUpWeights = () => replace();
  * The weights for a sampler: one to four steps have weights of their own, where the page has such for its model.
  * @param {import("../types.js").SamplerName} sampler
  * @param {Promise<undefined>} replaced settles when another run is to take the place of this one
- * @returns {Promise<import("./state.js").Weights | undefined>} nothing if this run was replaced meanwhile
+ * @returns {Promise<import("../state/state.js").Weights | undefined>} nothing if this run was replaced meanwhile
  */
 async function weightsFor(sampler, replaced) {
   if (sampler !== "consistency" || !fewStepUrl || !state.loaded) return state.loaded ?? undefined;

@@ -1,11 +1,11 @@
 // @ts-check
 /** What images need that start from a drawing. The page fetches this when a visitor wants such images. */
 import { $ } from "../dom/dom.js";
-import { controls, live, writeAddress } from "../app/session.js";
-import { drawing, link, fewStepUrl, state } from "../app/state.js";
+import { controls, live, writeAddress } from "../page/page.js";
+import { drawing, link, fewStepUrl, state } from "../state/state.js";
 import { SketchCanvas } from "../sketch/canvas.js";
 
-/** @typedef {import("../engine/engine.js").SamplerSettings} SamplerSettings */
+/** @typedef {import("../types.js").SamplerSettings} SamplerSettings */
 
 /** The number of steps from a drawing with which images can follow a pen. */
 const LIVE_STEPS = 8;
@@ -19,7 +19,7 @@ const LIVE_SIGMA_MIN = 0.05;
 
 /**
  * Makes the sketch canvas, if there is none yet.
- * @param {import("../engine/engine.js").Card} card @param {import("../engine/engine.js").Model} model
+ * @param {import("../types.js").Card} card @param {import("../engine/engine.js").Model} model
  * @returns {Promise<unknown>} settles when it can be shown
  */
 export function makeSketch(card, model) {
@@ -84,7 +84,7 @@ export async function suitSettings(linked = false) {
 
 /**
  * Settings for images that follow a drawing: the sampler that is best with few steps.
- * @param {import("../engine/engine.js").Card} card
+ * @param {import("../types.js").Card} card
  * @param {(settings: SamplerSettings) => number} steps counts the steps from a drawing
  * @returns {SamplerSettings}
  */

@@ -5,8 +5,8 @@
  * These chains are others than those on the screen, but have the same settings, seed and numbers, so they become the
  * same images.
  */
-import { run } from "../app/session.js";
-import { state } from "../app/state.js";
+import { run } from "../page/page.js";
+import { state } from "../state/state.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
 /** @typedef {import("../types.js").Progress} Progress */

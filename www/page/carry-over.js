@@ -1,7 +1,7 @@
 // @ts-check
 /** What a visitor takes along from one model to another: what suits every model. */
-import { controls, linked } from "./session.js";
-import { link } from "./state.js";
+import { controls, linked } from "./page.js";
+import { link } from "../state/state.js";
 
 /** Adds it to a link to another model. @param {URL} url */
 export function carryOver(url) {

@@ -2,7 +2,7 @@
 /** What the page is asked for, and what it has so far. */
 import { $ } from "../dom/dom.js";
 import { readLink } from "./link.js";
-import { OWN, ownLabel, showOwnModels } from "../model/own-list.js";
+import { OWN, ownLabel, showOwnModels } from "./own-list.js";
 
 export const link = readLink();
 
@@ -94,7 +94,7 @@ export const state = {
   exact: link.get("precision") === "f32",
   /** @type {import("../settings/class-chips.js").ClassChips | null} if the model has classes */
   classes: null,
-  /** @type {import("../view/measures.js").Measures | null} once a visitor wants to see them */
+  /** @type {import("../inspect/measures.js").Measures | null} once a visitor wants to see them */
   measures: null,
   /** @type {import("../sketch/canvas.js").SketchCanvas | null} once a visitor draws */
   sketch: null,

@@ -1,19 +1,19 @@
 // @ts-check
 /** What one can do with a single image of the grid. */
-import { refuse, timeline } from "../app/session.js";
-import { state } from "../app/state.js";
-import { grid } from "./view.js";
+import { refuse, timeline } from "../page/page.js";
+import { state } from "../state/state.js";
+import { grid } from "../view/view.js";
 
 /** Whether the sketch canvas is open. */
 const draws = () => document.documentElement.classList.contains("draws");
 
-/** @type {import("./image-buttons.js").ImageButtons | undefined} */
+/** @type {import("../view/image-buttons.js").ImageButtons | undefined} */
 let imageButtons;
 
 /** Makes each image a button: to keep it on the sketch canvas where that is open, or else to enlarge it. */
 export async function offerImages() {
   const [{ ImageButtons }, { keepImage }] = await Promise.all([
-    import("./image-buttons.js"),
+    import("../view/image-buttons.js"),
     import("./one-image.js"),
   ]);
   const buttons = new ImageButtons((index) =>

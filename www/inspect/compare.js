@@ -3,15 +3,15 @@
  * The same seed under several samplers, side by side and in step: after each frame all have gone the same part of
  * their way. The page fetches this when the visitor asks for it.
  */
-import { paintGrid, sizeOf } from "./arrange.js";
+import { paintGrid, sizeOf } from "../view/arrange.js";
 import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { $, element } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { wrongImages } from "../failures/failures.js";
 import { restDuring } from "../run/rest.js";
 import { settingsFor } from "../settings/suited.js";
-import { run } from "../app/session.js";
-import { lessMotion, state } from "../app/state.js";
+import { run } from "../page/page.js";
+import { lessMotion, state } from "../state/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 
 /** @typedef {import("../engine/engine.js").Chains} Chains */
@@ -30,7 +30,7 @@ const FRAMES = 60;
 
 /** Opens the view. */
 export async function compareSamplers() {
-  await Promise.all([styleDialogs(), addStyleSheet("view/compare.css")]);
+  await Promise.all([styleDialogs(), addStyleSheet("inspect/compare.css")]);
   if (!state.made || !state.engine) throw new Error("There are no images yet.");
   if (isDialogOpen()) return;
   new Comparison(state.made).open();
@@ -79,7 +79,7 @@ class Column {
     return this.#chains?.progress().steps ?? 0;
   }
 
-  /** Begins at the noise. @param {import("../app/state.js").Made} made */
+  /** Begins at the noise. @param {import("../state/state.js").Made} made */
   async start(made) {
     const { engine, loaded } = state;
     if (!engine || !loaded) return;
@@ -148,7 +148,7 @@ class Comparison {
   /** Rises with every new comparison: work on an older one ends. */ #generation = 0;
   #dialog;
 
-  /** @param {import("../app/state.js").Made} made what the images on the screen are made with */
+  /** @param {import("../state/state.js").Made} made what the images on the screen are made with */
   constructor(made) {
     this.#made = made;
     this.#status.setAttribute("role", "status");

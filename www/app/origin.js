@@ -1,9 +1,9 @@
 // @ts-check
 /** What images start from: pure noise, or a drawing. */
 import { $ } from "../dom/dom.js";
-import { controls, refuse, renew } from "../app/session.js";
-import { nameImageButtons } from "../view/single-images.js";
-import { state } from "../app/state.js";
+import { controls, refuse, renew } from "../page/page.js";
+import { nameImageButtons } from "../inspect/single-images.js";
+import { state } from "../state/state.js";
 
 /** @type {typeof import("./from-drawing.js") | null} once there is a sketch canvas */
 let fromDrawing = null;

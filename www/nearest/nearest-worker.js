@@ -1,5 +1,5 @@
 // @ts-check
-/** Compares images with the training images in a thread of its own; `copies/copies.js` is the other end. */
+/** Compares images with the training images in a thread of its own; `nearest/nearest-images.js` is the other end. */
 import { TrainingSet } from "./training-set.js";
 
 /** How many training images are shown. */

@@ -3,12 +3,12 @@
  * The pixels of a single image of the grid, and what keeps such an image on the sketch canvas. The page fetches this when
  * the first images are there, and not at a click: what is saved next waits for what was kept before.
  */
-import { run, timeline } from "../app/session.js";
-import { state } from "../app/state.js";
-import { placeOf } from "./arrange.js";
-import { imageAt } from "./pixels.js";
+import { run, timeline } from "../page/page.js";
+import { state } from "../state/state.js";
+import { placeOf } from "../view/arrange.js";
+import { imageAt } from "../view/pixels.js";
 
-/** One of a frame's images. @param {import("./film.js").Frame} frame @param {number} index */
+/** One of a frame's images. @param {import("../view/film.js").Frame} frame @param {number} index */
 export function cut(frame, index) {
   const { image, width, height } = frame;
   const context = /** @type {OffscreenCanvasRenderingContext2D} */ (

@@ -3,24 +3,24 @@
  * One image, large: noisy, the network's guess and the score between them, at each step of its way. The page
  * fetches this when the visitor asks for an image.
  */
-import { Copies, canCompare } from "../copies/copies.js";
+import { NearestImages, canCompare } from "../nearest/nearest-images.js";
 import { dialogOf, isDialogOpen, styleDialogs } from "../dom/dialog.js";
 import { element } from "../dom/dom.js";
 import { followDrags } from "../dom/drag.js";
 import { formatSigma } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
-import { nearestTo } from "./film.js";
-import { imageOf, mapOf } from "./pixels.js";
-import { run } from "../app/session.js";
-import { state } from "../app/state.js";
+import { nearestTo } from "../view/film.js";
+import { imageOf, mapOf } from "../view/pixels.js";
+import { run } from "../page/page.js";
+import { state } from "../state/state.js";
 import { addStyleSheet } from "../dom/style-sheet.js";
 import { restDuring } from "../run/rest.js";
-import { everyOf, scaledScore, trace } from "../run/trace.js";
+import { everyOf, scaledScore, trace } from "./trace.js";
 
 /** About how wide an image of the film strip is, in CSS pixels. */
 const STRIP_SIDE = 44;
 
-/** @typedef {import("../run/trace.js").Step} Step */
+/** @typedef {import("./trace.js").Step} Step */
 
 /** The third view, which leads from what is noisy to the guess: what it is called, and what is said of it. */
 const SCORE = {
@@ -40,7 +40,7 @@ const WAY = {
 
 /** @param {number} index of the image @param {number} step to begin with */
 export async function enlarge(index, step) {
-  await Promise.all([styleDialogs(), addStyleSheet("view/enlarge.css")]);
+  await Promise.all([styleDialogs(), addStyleSheet("inspect/enlarge.css")]);
   if (!state.made || !state.loaded || isDialogOpen()) return;
   new Enlarged(state.made, state.loaded.card.image_shape, step).show(index);
 }
@@ -73,10 +73,10 @@ class Enlarged {
   #reading = element("output", "", { className: "enlarged-reading" });
   #status = element("p", "", { className: "hint" });
   #why = element("details", "", { id: "why-no-copy" });
-  /** @type {Copies | undefined} once the visitor asks */ #copies;
+  /** @type {NearestImages | undefined} once the visitor asks */ #nearestImages;
   #dialog;
 
-  /** @param {import("../app/state.js").Made} made @param {import("../types.js").ImageShape} shape @param {number} step */
+  /** @param {import("../state/state.js").Made} made @param {import("../types.js").ImageShape} shape @param {number} step */
   constructor({ chains: count, settings }, shape, step) {
     this.#count = count;
     this.#shape = shape;
@@ -134,7 +134,7 @@ class Enlarged {
     });
     dialog.addEventListener("close", () => {
       this.#following.abort();
-      this.#copies?.close();
+      this.#nearestImages?.close();
       dialog.remove();
     });
     restDuring(run, dialog);
@@ -171,7 +171,7 @@ class Enlarged {
     const following = (this.#following = new AbortController());
     this.#index = index;
     this.#steps = [];
-    this.#copies?.clear();
+    this.#nearestImages?.clear();
     announce(this.#status, "Making its film…");
     const title = this.#dialog.querySelector("h2");
     if (title) title.textContent = `Image ${index + 1} of ${this.#count}`;
@@ -200,9 +200,9 @@ class Enlarged {
   /** Compares the image with the training images, once the visitor asks and its last step is there. */
   #compare() {
     if (!this.#why.open) return;
-    if (!this.#copies) this.#why.append((this.#copies = new Copies()).root);
+    if (!this.#nearestImages) this.#why.append((this.#nearestImages = new NearestImages()).root);
     if (!this.#steps.at(-1)?.progress.done) return;
-    this.#copies.show(this.#steps).catch(console.warn);
+    this.#nearestImages.show(this.#steps).catch(console.warn);
   }
 
   /** @param {number} step */

@@ -6,7 +6,7 @@
  * retried by reloading the page, since its wasm module can only be started once.
  */
 import { $ } from "../dom/dom.js";
-import { Failure, failureOf, isTrap, panic } from "./failures.js";
+import { Failure, failureOf, isTrap, panic } from "../failures/failures.js";
 import { isInWasmModule } from "../engine/wasm-module.js";
 
 /** The folder of the page's scripts. */
@@ -17,7 +17,7 @@ const PATIENCE_MS = 300_000;
 
 /**
  * Failures of a GPU, of the browser's way to it, or of the wasm module on it: the CPU's engine needs none of these.
- * @type {import("./failures.js").Kind[]}
+ * @type {import("../failures/failures.js").Kind[]}
  */
 const OF_THE_GPU = [
   "no-webgpu",

@@ -8,7 +8,7 @@ import { formatSigma } from "../dom/format.js";
 import { startWorker } from "../dom/own-script.js";
 import { inRepository } from "../dom/repository.js";
 import { imageOf } from "../view/pixels.js";
-import { modelLabel, ownName, state, trainingUrl } from "../app/state.js";
+import { modelLabel, ownName, state, trainingUrl } from "../state/state.js";
 import { CLOSE, COPY } from "./thresholds.js";
 import { smaller } from "./training-set.js";
 
@@ -29,9 +29,9 @@ export const canCompare = ({ width, height }) => width % SQUARE === 0 && height 
 /** A file of training images that the visitor has chosen in this visit, and its model. @type {{ file: File, bytes: Uint8Array } | undefined} */
 let chosen;
 
-/** @typedef {import("../run/trace.js").Step} Step */
+/** @typedef {import("../inspect/trace.js").Step} Step */
 
-export class Copies {
+export class NearestImages {
   /** Contains the question and the answer. */
   root = element("div", "", { className: "copies" });
   /** @type {Worker | undefined} which has the training images */ #worker;
@@ -98,7 +98,7 @@ export class Copies {
     };
     const count = training?.pictures ?? 0;
     this.root.replaceChildren(element("p", "Comparing with the training images…"));
-    this.#worker ??= startWorker("copies/copies-worker.js");
+    this.#worker ??= startWorker("nearest/nearest-worker.js");
     const worker = this.#worker;
     const small = (/** @type {Float32Array} */ values) => smaller(values, image_shape, SQUARE);
     const image = small(steps[steps.length - 1].denoised);

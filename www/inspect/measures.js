@@ -6,10 +6,10 @@
 import { $ } from "../dom/dom.js";
 import { countOf, formatSigma } from "../dom/format.js";
 import { announce, showSilently } from "../dom/live-region.js";
-import { state } from "../app/state.js";
+import { state } from "../state/state.js";
 import { MARGIN, element, label } from "../dom/svg.js";
-import { nearestTo } from "./film.js";
-import { rms, scaledScore, trace } from "../run/trace.js";
+import { nearestTo } from "../view/film.js";
+import { rms, scaledScore, trace } from "./trace.js";
 
 /** On how many images it is measured: each step takes another evaluation for these. */
 const IMAGES = 4;
@@ -126,7 +126,7 @@ const NAMES = { score: "Size of the score", way: "Size of the way to the guess" 
 export class Measures {
   #score = new SmallPlot("measured-score", { name: NAMES.score, logarithmic: false });
   #change = new SmallPlot("measured-change", { name: "Change per step", logarithmic: true });
-  /** @type {import("../app/state.js").Made | null} what they are of */ #made = null;
+  /** @type {import("../state/state.js").Made | null} what they are of */ #made = null;
   #measuring = new AbortController();
   /** Whether all steps are measured. */
   #whole = false;
