@@ -1,5 +1,5 @@
-//! What docs/architecture.md says of imports: a module imports only from the lines below its own, and
-//! no two files from each other.
+//! What docs/architecture.md says of imports: a module imports only from the lines below its own, no two
+//! files from each other, and a folder of the page's scripts only from those below it in their table.
 #![cfg(not(target_family = "wasm"))]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -8,10 +8,17 @@ use std::path::PathBuf;
 
 use walkdir::WalkDir;
 
+/// What follows a heading of docs/architecture.md.
+fn section(heading: &str) -> String {
+    let page = fs::read_to_string("docs/architecture.md").expect("there");
+    let (_, section) =
+        page.split_once(&format!("\n## {heading}\n")).expect("a section of that name");
+    section.to_owned()
+}
+
 /// The line of each module in the diagram.
 fn diagram() -> HashMap<String, usize> {
-    let page = fs::read_to_string("docs/architecture.md").expect("there");
-    let (_, section) = page.split_once("\n## Layers\n").expect("a section on layers");
+    let section = section("Layers");
     let diagram = section.split("```").nth(1).expect("a diagram");
     let lines = diagram.lines().enumerate();
     lines
@@ -211,6 +218,47 @@ fn no_two_files_import_from_each_other() {
         imports.retain(|module, homes| imported.contains(*module) && !homes.is_empty());
     }
     assert!(imports.is_empty(), "these files import from each other: {imports:#?}");
+}
+
+/// The other folders that a script imports from, at once or later. What its comments import are types.
+fn folders(script: &str) -> Vec<&str> {
+    let code = script.split("/**").map(|part| part.split_once("*/").map_or(part, |(_, code)| code));
+    let paths = code.flat_map(|code| code.split("\"../").skip(1));
+    paths.filter_map(|path| Some(path.split_once('/')?.0)).collect()
+}
+
+#[test]
+fn folders_of_the_page_import_only_from_those_below_them() {
+    let section = section("The page");
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("/` |"));
+    let table: HashMap<&str, usize> = rows.enumerate().map(|(at, (name, _))| (name, at)).collect();
+    let (mut count, mut wrong) = (0, Vec::new());
+    for entry in WalkDir::new("www").min_depth(2).max_depth(2).sort_by_file_name() {
+        let path = entry.expect("a listed file").into_path();
+        if path.extension().is_none_or(|end| end != "js") {
+            continue;
+        }
+        let folder = path.iter().nth(1).expect("a folder").to_string_lossy();
+        let at = *table.get(&*folder).unwrap_or_else(|| panic!("{folder}/ is not in the table"));
+        for other in folders(&fs::read_to_string(&path).expect("text")) {
+            let Some(&below) = table.get(other) else { continue };
+            count += 1;
+            if below <= at {
+                wrong.push(format!("{} imports from {other}/", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "against the table of docs/architecture.md:\n{}", wrong.join("\n"));
+    assert!(count > 200, "only {count} imports were found");
+}
+
+#[test]
+fn types_are_no_imports_of_scripts() {
+    let script = "/** @type {import(\"../a/a.js\").A} */\n\
+                  import {\n  b,\n} from \"../b/b.js\";\n\
+                  import { c } from \"./c.js\";\n\
+                  /** @param {typeof import(\"../d/d.js\")} d */ (d) => import(\"../e/e.js\");";
+    assert_eq!(folders(script), ["b", "e"]);
 }
 
 #[test]
