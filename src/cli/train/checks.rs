@@ -27,8 +27,18 @@ impl Arguments {
     pub fn checked(mut self, matches: &ArgMatches) -> anyhow::Result<Self> {
         let said = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
         self.given = matches.ids().map(clap::Id::as_str).filter(|id| said(id)).map(flag).collect();
+        if let Some(median) = self.noise.p_mean {
+            self.noise.sigma_median = median;
+            self.given.push(flag("sigma_median"));
+        }
         self.ensure_effect()?;
         self.ensure_possible()?;
+        if let Some(median) = self.noise.p_mean {
+            eprintln!(
+                "warning: --p-mean is an earlier name of --sigma-median, so {median} is taken as the \
+                 median of σ and not as EDM's P_mean, its logarithm; use --sigma-median"
+            );
+        }
         Ok(self)
     }
 
@@ -191,6 +201,9 @@ mod tests {
         let said = |flags: &str| checked(flags).map(|_| ());
         said("--patch 1 --p-std 1.2").expect("of the U-Net");
         said("--arch ncsn --ngf 32").expect("of a RefineNet");
+        let earlier = checked("--p-mean 0.5").expect("an earlier name");
+        assert_eq!(earlier.noise.sigma_median, 0.5);
+        assert!(earlier.is_given("--sigma-median"));
         said("--classifier --steps 100 --sigmas given").expect("of a classifier");
         said("--init-from m --consistency=distillation --distill-guidance 3")
             .expect("of the model");
@@ -201,6 +214,7 @@ mod tests {
             // EDM's P_mean is a logarithm.
             ("--p-mean=-1.2", "--sigma-median is the median of σ"),
             ("--p-mean=-1.2", "e^-1.2 = 0.301"),
+            ("--arch ncsnv2 --p-mean 1", "--sigma-median has no effect"),
             ("--classifier --warmup-steps 3", "--warmup-steps"),
             ("--init-from m --consistency=tuning --distill-guidance 3", "--consistency=tuning"),
             ("--init-from m --distill-guidance 1", "--distill-guidance"),

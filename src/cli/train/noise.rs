@@ -35,8 +35,11 @@ pub struct NoiseArgs {
     pub sigma_min: f32,
     /// U-Net: the median of the noise levels drawn in training, for pixels from 0 to 1: half of
     /// e^P_mean in EDM, whose pixels are from -1 to 1.
-    #[arg(long, aliases = ["p-mean", "sigma-centre"], default_value_t = Recipe::SIGMA_MEDIAN)]
+    #[arg(long, alias = "sigma-centre", default_value_t = Recipe::SIGMA_MEDIAN)]
     pub sigma_median: f32,
+    /// An earlier name of --sigma-median: a median, not EDM's P_mean.
+    #[arg(long, hide = true, conflicts_with = "sigma_median")]
+    pub p_mean: Option<f32>,
     /// U-Net: the standard deviation of their natural logarithm, P_std in EDM.
     #[arg(long, alias = "sigma-spread", default_value_t = Recipe::P_STD)]
     pub p_std: f32,
