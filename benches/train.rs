@@ -30,7 +30,7 @@ mod bench {
     use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
     use ncsn::random::Key;
     use ncsn::sample::Settings;
-    use ncsn::train::{Augmentation, Options, Precision, Ranks, Trainer};
+    use ncsn::train::{Augmentation, Options, Precision, Ranks, Start, Trainer};
     use pollster::block_on;
 
     use super::matmul;
@@ -114,10 +114,10 @@ mod bench {
         let mut trainer = match gpu {
             Some(gpu) if arguments.profile => return print_launches(&gpu, &options, &images),
             Some(gpu) if arguments.describe => return describe(&gpu, &options, &images),
-            Some(gpu) => Trainer::on_gpu(options, &images, &gpu).expect("possible"),
+            Some(gpu) => Trainer::on_gpu(options, Start::Random, &images, &gpu).expect("possible"),
             None => {
                 let device = if arguments.libtorch { libtorch() } else { Device::flex() };
-                Trainer::new(options, &images, &[device]).expect("possible")
+                Trainer::new(options, Start::Random, &images, &[device]).expect("possible")
             }
         };
         if arguments.ranks

@@ -6,11 +6,11 @@
 pub fn train(images: &str, model: &str, steps: u64) -> anyhow::Result<()> {
     use burn::tensor::Device;
     use ncsn::data::{DataSet, ReadOptions};
-    use ncsn::train::{Event, Options, Session, SessionOptions, Trainer};
+    use ncsn::train::{Event, Options, Session, SessionOptions, Start, Trainer};
 
     let data = DataSet::load(images.as_ref(), &ReadOptions::default())?;
     let options = Options { steps, ..Options::for_images(&data.train)? };
-    let trainer = Trainer::new(options, &data.train, &[Device::flex()])?;
+    let trainer = Trainer::new(options, Start::Random, &data.train, &[Device::flex()])?;
     for event in Session::new(trainer, data, model.as_ref(), SessionOptions::default()) {
         if let Event::Report(report) = event? {
             println!("step {}: loss {:.4}", report.step, report.loss);

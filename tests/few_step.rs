@@ -9,11 +9,13 @@ use std::sync::atomic::AtomicBool;
 use burn::tensor::Device;
 use ncsn::data::Images;
 use ncsn::model_file::{Card, ModelFile};
+use ncsn::net::weights::Weights;
 use ncsn::net::{Architecture, ImageShape, Preconditioning, UNetDescription};
 use ncsn::random::Key;
 use ncsn::sample::{Sampler, Settings};
 use ncsn::train::{
-    Checkpoints, Consistency, DistributionMatching, Method, Options, Precision, TrainError, Trainer,
+    Checkpoints, Consistency, DistributionMatching, Method, Options, Precision, Start, TrainError,
+    Trainer,
 };
 
 const DARK: f32 = 0.2;
@@ -69,6 +71,17 @@ fn matching(options: &Options) -> DistributionMatching {
     DistributionMatching { model: options.architecture.clone(), name: "it".into(), critic_steps: 2 }
 }
 
+/// How a run starts that matches the distribution of such a model.
+fn matched(options: &Options, generator: &Weights, model: &Weights) -> Start {
+    let (generator, model) = (generator.clone(), model.clone());
+    Start::Matched { generator, by: matching(options), model }
+}
+
+/// A run that starts so.
+fn started(options: &Options, start: Start, images: &Images) -> Trainer {
+    Trainer::new(options.clone(), start, images, &[Device::flex()]).expect("it fits")
+}
+
 /// The mean loss of some steps.
 fn loss(trainer: &mut Trainer, images: &Images, steps: usize) -> f32 {
     (0..steps).for_each(|_| trainer.step(images));
@@ -77,9 +90,9 @@ fn loss(trainer: &mut Trainer, images: &Images, steps: usize) -> f32 {
 
 #[test]
 fn one_evaluation_leads_to_an_image_after_tuning_distillation_and_matching() {
-    let (images, device) = (images(), [Device::flex()]);
+    let images = images();
     let options = options(&images);
-    let mut trainer = Trainer::new(options.clone(), &images, &device).expect("possible");
+    let mut trainer = started(&options, Start::Random, &images);
     (0..options.steps).for_each(|_| trainer.step(&images));
     let (before, weights) = (one_step_error(&trainer), trainer.ema_weights().expect("read"));
     // A denoiser's answer to pure noise is the mean of all images.
@@ -87,11 +100,7 @@ fn one_evaluation_leads_to_an_image_after_tuning_distillation_and_matching() {
 
     // Stable targets would be points of the same flow; here the noise that was added is used.
     let options = Options { consistency: Some(TUNING), stable_targets: None, ..options };
-    let start = |options: &Options| {
-        let trainer = Trainer::new(options.clone(), &images, &device).expect("possible");
-        trainer.from_weights(weights.clone()).expect("the same network")
-    };
-    let mut tuned = start(&options);
+    let mut tuned = started(&options, Start::From(weights.clone()), &images);
     let first = loss(&mut tuned, &images, 40);
     (0..160).for_each(|_| tuned.step(&images));
     tuned.take_loss().expect("finite");
@@ -105,7 +114,7 @@ fn one_evaluation_leads_to_an_image_after_tuning_distillation_and_matching() {
     assert!(after < 0.5 * before, "{after} after, {before} before");
 
     let options = Options { consistency: Some(DISTILLATION), ..options };
-    let mut distilled = start(&options).distilled().expect("the options say so");
+    let mut distilled = started(&options, Start::Distilled(weights.clone()), &images);
     (0..options.steps).for_each(|_| distilled.step(&images));
     distilled.take_loss().expect("finite");
     let after = one_step_error(&distilled);
@@ -115,7 +124,7 @@ fn one_evaluation_leads_to_an_image_after_tuning_distillation_and_matching() {
     // From the model itself, since this density is easily matched.
     let steps = 900;
     let options = Options { consistency: None, learning_rate: 5e-4, steps, ..options };
-    let mut matched = start(&options).matched(matching(&options), weights.clone()).expect("fits");
+    let mut matched = started(&options, matched(&options, &weights, &weights), &images);
     for _ in 0..steps {
         matched.step(&images);
         // Also steps of the generator have a loss, or evaluations that are due then would be left out.
@@ -139,14 +148,13 @@ fn an_interrupted_tuning_goes_on_to_the_same_weights() {
     let plain = Options { consistency: None, warmup_steps: 3, ..distillation.clone() };
     for options in [tuning, distillation, plain] {
         let start = || {
-            let trainer = Trainer::new(options.clone(), &images, &device).expect("possible");
             let weights = common::weights(&options.architecture);
-            let trainer = trainer.from_weights(weights.clone()).expect("the same network");
-            match options.consistency {
-                None => trainer.matched(matching(&options), weights).expect("it fits"),
-                Some(DISTILLATION) => trainer.distilled().expect("the options say so"),
-                Some(_) => trainer,
-            }
+            let start = match options.consistency {
+                None => matched(&options, &weights, &weights),
+                Some(DISTILLATION) => Start::Distilled(weights),
+                Some(_) => Start::From(weights),
+            };
+            started(&options, start, &images)
         };
         let mut whole = start();
         (0..12).for_each(|_| whole.step(&images));
@@ -179,39 +187,30 @@ fn what_cannot_be_tuned_is_refused() {
     assert!(grows.check().is_err_and(|error| error.to_string().contains("gaps")));
 }
 
-/// In either order, what is matched is the model that `matched` names, and not the start.
 #[test]
 fn the_start_does_not_replace_the_model_to_match() {
-    let (images, device) = (images(), [Device::flex()]);
+    let images = images();
     let options = Options { stable_targets: None, warmup_steps: 0, ..options(&images) };
     let model = common::weights(&options.architecture);
     let mut start = model.clone();
     start.values_mut().for_each(|tensor| tensor.values.iter_mut().for_each(|value| *value *= 0.9));
-    let by = || matching(&options);
-    let new = || Trainer::new(options.clone(), &images, &device).expect("possible");
-    let [mut one, mut other] = [
-        new().from_weights(start.clone()).and_then(|run| run.matched(by(), model.clone())),
-        new().matched(by(), model.clone()).and_then(|run| run.from_weights(start)),
-    ]
-    .map(|run| run.expect("it fits"));
-    for trainer in [&mut one, &mut other] {
+    let [one, other] = [&model, &start].map(|model| {
+        let mut trainer = started(&options, matched(&options, &start, model), &images);
         // The third step is the generator's.
         (0..3).for_each(|_| trainer.step(&images));
-    }
-    assert_eq!(one.ema_weights().expect("read"), other.ema_weights().expect("read"));
+        trainer.ema_weights().expect("read")
+    });
+    assert!(one != other, "the same is matched");
 }
 
 /// A critic that diverges is found at the next report, while the network is still finite.
 #[test]
 fn a_critic_that_is_not_finite_ends_the_run_where_it_was_sound() {
-    let (images, device) = (images(), [Device::flex()]);
+    let images = images();
     let options = Options { stable_targets: None, warmup_steps: 3, ..options(&images) };
     let weights = common::weights(&options.architecture);
-    let by = matching(&options);
     let rate = Options { learning_rate: 1e38, ..options };
-    let trainer = Trainer::new(rate, &images, &device).expect("possible");
-    let trainer = trainer.from_weights(weights.clone()).expect("the same network");
-    let mut trainer = trainer.matched(by, weights.clone()).expect("it fits");
+    let mut trainer = started(&rate, matched(&rate, &weights, &weights), &images);
     trainer.step(&images);
     let error = trainer.take_loss().expect_err("the critic has diverged");
     assert!(matches!(error, TrainError::Diverged { sound: 0, step: 1, .. }), "{error}");
@@ -245,9 +244,8 @@ fn a_distribution_that_cannot_be_matched_is_refused() {
     Options { warmup_steps: 397, ..short }.check().expect("the last step is the network's");
 
     let only = Options { distribution_matching: matching(), ..options.clone() };
-    let mut without = Trainer::new(only, &images, &[Device::flex()]).expect("possible");
-    without.step(&images);
-    assert!(matches!(without.take_loss(), Err(TrainError::Teacher(Method::DistributionMatching))));
+    let without = Trainer::new(only, Start::Random, &images, &[Device::flex()]).err();
+    assert!(matches!(without, Some(TrainError::Teacher(Method::DistributionMatching))));
 }
 
 /// While somebody draws, the page takes the weights of `data-few-step` in the place of a model's own.

@@ -16,7 +16,7 @@ use ncsn::backend::fused::{
 };
 use ncsn::backend::{BackendError, BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::model_file::ModelFile;
-use ncsn::net::weights::Weights;
+use ncsn::net::weights::{Weights, WeightsMismatch};
 use ncsn::net::{self, Architecture, Depth, ImageShape, UNetDescription, Variant};
 use ncsn::noise::NoiseSchedule;
 use ncsn::random::Key;
@@ -692,7 +692,7 @@ fn what_cannot_work_is_an_error() {
     let network = fused(&gpu, &common::tiny(), &weights);
     let score = |x: &[f32], sigmas: &[f32]| block_on(network.score(x, sigmas));
     assert!(matches!(score(&[0.0; 65], &[1.0]), Err(FusedError::Images { .. })));
-    assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Conditions { .. })));
+    assert!(matches!(score(&[0.0; 128], &[1.0; 3]), Err(FusedError::Count { .. })));
     let table = common::settings().step_table().expect("possible");
     let refused =
         |chains| FusedChains::new(&network, table.clone(), 1, chains).expect_err("impossible");
@@ -705,5 +705,5 @@ fn what_cannot_work_is_an_error() {
     let config = KernelConfig::new(Strategy::Direct, Precision::Single);
     let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
     let error = Network::load(&compiler, &common::tiny(), &weights, "").expect_err("no bias");
-    assert_eq!(error, FusedError::Weights("middle.conv1.bias".into()));
+    assert_eq!(error, WeightsMismatch::Missing("middle.conv1.bias".into()).into());
 }

@@ -20,8 +20,8 @@ use ncsn::net::{Architecture, ImageShape, Network, Preconditioning, UNetDescript
 use ncsn::random::Key;
 use ncsn::recipe::Recipe;
 use ncsn::train::{
-    Augmentation, Checkpoints, Consistency, Options, Precision as TrainPrecision, TrainError,
-    Trainer,
+    Augmentation, Checkpoints, Consistency, Options, Precision as TrainPrecision, Start,
+    TrainError, Trainer,
 };
 use pollster::block_on;
 
@@ -34,7 +34,14 @@ const SEED: u64 = 5;
 /// A step on images 0, 1, … of the data, each with its own σ, class and weight.
 fn step(sizes: &UNetDescription, batch: usize, parts: usize) -> TrainingStep {
     let usual = options(&images()).recipe();
-    let recipe = Recipe { seed: SEED, batch, parts, flip: false, dequantize: false, ..usual };
+    let recipe = Recipe {
+        seed: SEED,
+        batch,
+        grad_accum_steps: parts,
+        flip: false,
+        dequantize: false,
+        ..usual
+    };
     let example = |n: usize| Example {
         index: n,
         sigma: 10.0 * 0.4f32.powi((n % 7) as i32),
@@ -364,8 +371,9 @@ fn a_run_is_the_same_as_on_the_cpu() {
     };
     let plain = Options { stable_targets: None, ..options(&images) };
     for options in [plain, all] {
-        let mut cpu = Trainer::new(options.clone(), &images, &[Device::flex()]).expect("possible");
-        let mut fused = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+        let mut cpu = Trainer::new(options.clone(), Start::Random, &images, &[Device::flex()])
+            .expect("possible");
+        let mut fused = Trainer::on_gpu(options, Start::Random, &images, &gpu).expect("possible");
         assert_eq!(ema(&cpu), ema(&fused), "both start with the same weights");
         let expected = losses(&mut cpu, &images, 300);
         let found = losses(&mut fused, &images, 300);
@@ -394,7 +402,8 @@ fn a_checkpoint_of_the_gpu_is_one_of_the_cpu() {
         checkpoints.save(&trainer.checkpoint().expect("read")).expect("written");
         checkpoints.load().expect("it is there").checkpoint
     };
-    let start = || Trainer::on_gpu(options(&images), &images, &gpu).expect("possible");
+    let start =
+        || Trainer::on_gpu(options(&images), Start::Random, &images, &gpu).expect("possible");
     let [mut whole, mut first] = [start(), start()];
     losses(&mut whole, &images, 60);
     losses(&mut first, &images, 30);
@@ -417,7 +426,9 @@ fn a_checkpoint_of_the_gpu_is_one_of_the_cpu() {
 #[test]
 fn what_a_lost_gpu_has_learned_goes_on_on_the_cpu() {
     let images = images();
-    let start = |gpu: &Gpu| Trainer::on_gpu(options(&images), &images, gpu).expect("possible");
+    let start = |gpu: &Gpu| {
+        Trainer::on_gpu(options(&images), Start::Random, &images, gpu).expect("possible")
+    };
     let lost = gpu();
     let mut trainer = start(&lost);
     losses(&mut trainer, &images, 10);
@@ -446,16 +457,16 @@ fn a_run_with_classes_begins_as_the_model_without_them() {
     let weights = common::weights(&plain.architecture);
     let names = ["dark", "bright"].map(String::from);
     let carried = carry_over(weights.clone(), &[], &names);
-    let first_loss = |made: Result<Trainer, TrainError>, weights: &Weights| {
-        let trainer = made.expect("possible").from_weights(weights.clone());
-        let mut trainer = trainer.expect("they fit");
+    let first_loss = |made: Result<Trainer, TrainError>| {
+        let mut trainer = made.expect("the weights fit");
         trainer.step(&images);
         trainer.take_loss().expect("finite").expect("a step was made")
     };
     let cpu = [Device::flex()];
-    let expected = first_loss(Trainer::new(plain, &images, &cpu), &weights);
-    let on_burn = first_loss(Trainer::new(conditional.clone(), &images, &cpu), &carried);
-    let on_gpu = first_loss(Trainer::on_gpu(conditional, &images, &gpu), &carried);
+    let [start, carried] = [weights, carried].map(Start::From);
+    let expected = first_loss(Trainer::new(plain, start, &images, &cpu));
+    let on_burn = first_loss(Trainer::new(conditional.clone(), carried.clone(), &images, &cpu));
+    let on_gpu = first_loss(Trainer::on_gpu(conditional, carried, &images, &gpu));
     for found in [on_burn, on_gpu] {
         assert!((found / expected - 1.0).abs() < 1e-4, "{found} for {expected}");
     }
@@ -466,7 +477,7 @@ fn a_run_that_diverges_goes_back_to_where_it_was_sound() {
     let (gpu, images) = (gpu(), images());
     let options = Options { learning_rate: 1e30, warmup_steps: 40, ..options(&images) };
     // Steps of 10²⁸ times the weights.
-    let mut trainer = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+    let mut trainer = Trainer::on_gpu(options, Start::Random, &images, &gpu).expect("possible");
     let before = ema(&trainer);
     let mut result = Ok(None);
     while result.is_ok() && trainer.done() < 100 {
@@ -485,7 +496,7 @@ fn a_run_that_diverges_goes_back_to_where_it_was_sound() {
 fn what_only_burn_can_train_is_refused_with_its_name() {
     let (gpu, images) = (gpu(), images());
     let refused = |changed: Options| {
-        let error = Trainer::on_gpu(changed, &images, &gpu).err().expect("refused");
+        let error = Trainer::on_gpu(changed, Start::Random, &images, &gpu).err().expect("refused");
         assert!(matches!(error, TrainError::Unsupported(_)), "{error}");
         error.to_string()
     };
@@ -537,7 +548,7 @@ fn a_step_that_is_not_of_the_run_is_refused() {
 
     let refused = |data: DataSet<'_>| {
         let error = Training::new(&compiler, &sizes, &data, 4, 2).expect_err("refused");
-        assert!(matches!(error, FusedError::Conditions { images, .. } if images == data.images));
+        assert!(matches!(error, FusedError::Count { images, .. } if images == data.images));
     };
     refused(DataSet { images: 5, ..data });
     refused(DataSet { stable_from: Some(0.5), ..data });

@@ -14,7 +14,7 @@ use ncsn::net::ImageShape;
 use ncsn::net::weights::Weights;
 use ncsn::random::Key;
 use ncsn::sample::GuidanceScale;
-use ncsn::train::{Autoguidance, Options, Ranks, TrainError, Trainer};
+use ncsn::train::{Autoguidance, Options, Ranks, Start, TrainError, Trainer};
 use pollster::block_on;
 
 /// What threads have in common.
@@ -42,7 +42,7 @@ impl Ranks for Rank {
         self.rank
     }
 
-    fn count(&self) -> usize {
+    fn world_size(&self) -> usize {
         self.count
     }
 
@@ -56,7 +56,7 @@ impl Ranks for Rank {
         answer
     }
 
-    fn sum(&self, values: &mut [f32]) {
+    fn all_reduce_sum(&self, values: &mut [f32]) {
         self.meeting.shares.lock().expect("alive")[self.rank] = Some(values.to_vec());
         self.meeting.barrier.wait();
         values.fill(0.0);
@@ -97,13 +97,17 @@ fn options(images: &Images) -> Options {
     }
 }
 
+fn on_cpu(options: Options, start: Start, images: &Images) -> Trainer {
+    Trainer::new(options, start, images, &[Device::flex()]).expect("possible")
+}
+
 fn trainer(images: &Images, place: Place) -> Trainer {
     let options = options(images);
     match place {
-        Place::Cpu => Trainer::new(options, images, &[Device::flex()]).expect("possible"),
+        Place::Cpu => on_cpu(options, Start::Random, images),
         Place::Gpu => {
             let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-            Trainer::on_gpu(options, images, &gpu).expect("possible")
+            Trainer::on_gpu(options, Start::Random, images, &gpu).expect("possible")
         }
     }
 }
@@ -180,8 +184,7 @@ fn guided_away_from(worse: Weights, images: &Images) -> Trainer {
     let guidance_scale = GuidanceScale { weight: 2.0, ..GuidanceScale::NONE };
     let by = Autoguidance { worse: common::tiny(), name: "worse".into(), guidance_scale };
     let options = Options { stable_targets: None, ..options(images) };
-    let trainer = Trainer::new(options, images, &[Device::flex()]).expect("possible");
-    trainer.autoguided(by, worse).expect("they fit together")
+    on_cpu(options, Start::Autoguided { better: weights(1.0), by, worse }, images)
 }
 
 /// Otherwise gradients of different runs would be added up, or vectors of different lengths; or ranks
@@ -193,15 +196,12 @@ fn ranks_that_do_not_agree_are_refused() {
         trainer.step(images);
         trainer
     };
-    let other_seed = |images: &Images| {
-        let options = Options { seed: 1, ..options(images) };
-        Trainer::new(options, images, &[Device::flex()]).expect("possible")
-    };
+    let other_seed =
+        |images: &Images| on_cpu(Options { seed: 1, ..options(images) }, Start::Random, images);
     let usual = |images: &Images| trainer(images, Place::Cpu);
     // As another kind of device would draw them, or as another file of the same name has them.
-    let other_weights = |images: &Images| {
-        trainer(images, Place::Cpu).from_weights(weights(0.9)).expect("of this network")
-    };
+    let other_weights =
+        |images: &Images| on_cpu(options(images), Start::From(weights(0.9)), images);
     let pairs: [(Make, Make); 5] = [
         (usual, |images| trainer(images, Place::Gpu)),
         (usual, ahead),

@@ -14,7 +14,7 @@ use ncsn::model_file::ModelFile;
 use ncsn::net::ImageShape;
 use ncsn::random::Key;
 use ncsn::train::{
-    Checkpoints, Event, Options, Session, SessionError, SessionOptions, TrainError, Trainer,
+    Checkpoints, Event, Options, Session, SessionError, SessionOptions, Start, TrainError, Trainer,
 };
 use pollster::block_on;
 
@@ -36,7 +36,8 @@ fn noise(change: impl Fn(&mut Options)) -> (DataSet, Options) {
 /// A session on images of noise, and its model's file.
 fn session(folder: &Path, change: impl Fn(&mut Options), options: SessionOptions) -> Session {
     let (data, learns) = noise(change);
-    let trainer = Trainer::new(learns, &data.train, &[Device::flex()]).expect("possible");
+    let trainer =
+        Trainer::new(learns, Start::Random, &data.train, &[Device::flex()]).expect("possible");
     Session::new(trainer, data, &folder.join("m.safetensors"), options)
 }
 
@@ -155,7 +156,7 @@ fn a_lost_gpu_is_the_last_item_and_what_was_saved_remains() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
     let (data, learns) = noise(|options| options.steps = 40);
-    let trainer = Trainer::on_gpu(learns, &data.train, &gpu).expect("possible");
+    let trainer = Trainer::on_gpu(learns, Start::Random, &data.train, &gpu).expect("possible");
     let model = folder.path().join("m.safetensors");
     let options = SessionOptions { checkpoint_every: Duration::ZERO, ..SessionOptions::default() };
     let mut session = Session::new(trainer, data, &model, options);

@@ -21,7 +21,7 @@ use ncsn::data::Images;
 use ncsn::net::ImageShape;
 use ncsn::random::Key;
 use ncsn::sample::{Conditioning, Sampler, Settings, StepTable};
-use ncsn::train::{Options, Trainer};
+use ncsn::train::{Options, Start, Trainer};
 use pollster::block_on;
 
 /// How many times as much is done as usual.
@@ -148,7 +148,8 @@ fn trains_long(what: &'static str, mut trainer: Trainer, images: &Images) {
 fn training_of_many_steps_on_burn() {
     let _alone = common::alone();
     let (options, images) = small_run();
-    let trainer = Trainer::new(options, &images, &[Device::flex()]).expect("possible");
+    let trainer =
+        Trainer::new(options, Start::Random, &images, &[Device::flex()]).expect("possible");
     trains_long("training steps on Burn", trainer, &images);
 }
 
@@ -157,6 +158,6 @@ fn training_of_many_steps_on_the_gpu() {
     let _alone = common::alone();
     let (options, images) = small_run();
     let gpu = block_on(Gpu::request()).expect("an adapter");
-    let trainer = Trainer::on_gpu(options, &images, &gpu).expect("possible");
+    let trainer = Trainer::on_gpu(options, Start::Random, &images, &gpu).expect("possible");
     trains_long("training steps on the GPU", trainer, &images);
 }

@@ -29,7 +29,7 @@ pub enum BackendError {
     #[cfg(feature = "fused")]
     #[error(transparent)]
     Fused(#[from] FusedError),
-    /// A Burn device failed.
+    /// A Burn device failed: Burn's message, in one line.
     #[error("the device failed: {0}")]
     Device(String),
     /// The backend draws nothing.

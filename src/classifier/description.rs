@@ -74,7 +74,7 @@ impl ClassifierDescription {
     /// [`DescriptionError`] names the size that does not fit.
     pub fn check(&self) -> Result<(), DescriptionError> {
         const LIMIT: usize = 4096;
-        let fail = |message: String| Err(DescriptionError(message));
+        let fail = |message: String| Err(DescriptionError::new(message));
         let ImageShape { channels, height, width } = self.image_shape;
         let sizes = [
             ("channels", channels, 1, 16),

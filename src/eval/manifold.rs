@@ -9,10 +9,10 @@ use super::Points;
 const K: usize = 3;
 
 /// The fewest points for which each has that neighbor.
-pub const FEWEST: usize = K + 1;
+pub const MIN_SAMPLES: usize = K + 1;
 
 /// The squared distance of each point to its third-nearest neighbor; infinite if there are fewer points
-/// than [`FEWEST`].
+/// than [`MIN_SAMPLES`].
 ///
 /// # Panics
 /// If there are no points, or the device fails.

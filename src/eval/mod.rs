@@ -25,7 +25,7 @@ pub use feature_network::{
     Channels, FeatureNetwork, FeatureNetworkError, Layout, Preprocessing, Resize,
 };
 pub use frechet::{Gaussian, frechet_distance, frechet_error};
-pub use manifold::{FEWEST, radii, share_within};
+pub use manifold::{MIN_SAMPLES, radii, share_within};
 pub use mmd::{Mmd, mmd};
 pub use nearest::{Nearest, nearest};
 pub use points::Points;

@@ -112,7 +112,7 @@ pub struct TrainingRecord {
     /// CRC-32 of their pixels, which identifies them under another name; `None` in older cards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checksum: Option<u32>,
-    /// Whether every second image was mirrored, which makes the learned density symmetric.
+    /// Whether images were mirrored, each with probability ½, which makes the learned density symmetric.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
     /// The smallest σ with stable targets (Xu et al. 2023), if there were any.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::error::DescriptionError;
+use super::description_error::DescriptionError;
 use super::image_shape::ImageShape;
 use super::precondition::Preconditioning;
 use super::refinenet::RefineNetDescription;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::DescriptionError;
+use super::description_error::DescriptionError;
 
 /// The shape of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ impl ImageShape {
         if height % divisor == 0 && width % divisor == 0 {
             return Ok(());
         }
-        Err(DescriptionError(format!(
+        Err(DescriptionError::new(format!(
             "both sides of images must be multiples of {divisor}, but they are {height} × {width}"
         )))
     }

@@ -9,8 +9,9 @@
 pub mod burn_layers;
 mod class_input;
 pub mod description;
-mod error;
+mod description_error;
 mod image_shape;
+mod network_error;
 pub mod precondition;
 pub(crate) mod ranges;
 pub mod refinenet;
@@ -23,10 +24,11 @@ mod network;
 
 pub use class_input::ClassInput;
 pub use description::Architecture;
-pub use error::{DescriptionError, NetworkError};
+pub use description_error::DescriptionError;
 pub use image_shape::ImageShape;
 #[cfg(feature = "burn")]
 pub use network::Network;
+pub use network_error::NetworkError;
 pub use precondition::Preconditioning;
 #[cfg(feature = "burn")]
 pub use refinenet::RefineNet;

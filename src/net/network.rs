@@ -6,7 +6,8 @@ use burn::tensor::{Device, Tensor};
 use super::burn_layers::column;
 use super::class_input::ClassInput;
 use super::description::Architecture;
-use super::error::{DescriptionError, NetworkError};
+use super::description_error::DescriptionError;
+use super::network_error::NetworkError;
 use super::refinenet::RefineNet;
 use super::unet::UNet;
 use super::weights::{self, Weights};
@@ -42,7 +43,7 @@ impl Network {
     ///
     /// # Errors
     /// [`NetworkError::Description`] if the sizes do not fit together, [`NetworkError::Weights`] with
-    /// the name of a tensor that is missing, unknown or of another shape.
+    /// the name of a tensor that does not fit.
     pub fn with_weights(
         architecture: &Architecture,
         weights: Weights,
@@ -50,9 +51,7 @@ impl Network {
     ) -> Result<Self, NetworkError> {
         // Before the tensors are listed, since there are none of sizes that do not fit together.
         architecture.check()?;
-        if let Some(tensor) = weights::misfit(architecture, &weights) {
-            return Err(NetworkError::Weights(tensor));
-        }
+        weights::check_weights(architecture, &weights)?;
         Ok(weights::apply(Self::new(architecture, device)?, weights, device))
     }
 
@@ -118,6 +117,7 @@ impl Network {
 
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
+    use super::super::weights::WeightsMismatch::{Missing, Shape, Unexpected};
     use super::*;
     use crate::net::weights::collect;
     use crate::net::{
@@ -148,23 +148,26 @@ mod tests {
                 network.map(|network| collect(&network))
             };
             assert_eq!(with(&whole).as_ref(), Ok(&whole));
-            let refused = |tensor: &str| Err(NetworkError::Weights(tensor.to_owned()));
+            let refused = |mismatch| Err(NetworkError::Weights(mismatch));
             for name in [whole.keys().next(), whole.keys().next_back()] {
                 let name = name.expect("it has tensors");
 
                 let mut missing = whole.clone();
                 missing.remove(name);
-                assert_eq!(with(&missing), refused(name), "missing");
+                assert_eq!(with(&missing), refused(Missing(name.clone())));
 
                 let mut reshaped = whole.clone();
                 let array = reshaped.get_mut(name).expect("a tensor of the network");
+                let expected = array.shape.clone();
                 array.shape.insert(0, 1);
-                assert_eq!(with(&reshaped), refused(name), "as many values in another shape");
+                let found = array.shape.clone();
+                // As many values in another shape.
+                assert_eq!(with(&reshaped), refused(Shape { name: name.clone(), expected, found }));
             }
             let mut more = whole.clone();
             let any = whole.values().next().expect("it has tensors").clone();
             more.insert("head.another".into(), any);
-            assert_eq!(with(&more), refused("head.another"), "unknown");
+            assert_eq!(with(&more), refused(Unexpected("head.another".into())));
         }
     }
 

@@ -16,7 +16,7 @@ use std::f32::consts::TAU;
 
 use serde::{Deserialize, Serialize};
 
-use super::error::DescriptionError;
+use super::description_error::DescriptionError;
 use crate::cos_2pi::cos_2pi;
 
 /// The data's mean μ and standard deviation σ_d over all pixels, which set all scales.
@@ -50,7 +50,7 @@ impl Preconditioning {
         if mean.is_finite() && sigma_data.is_finite() && sigma_data > 0.0 {
             return Ok(());
         }
-        Err(DescriptionError(format!("no data has mean {mean} and deviation {sigma_data}")))
+        Err(DescriptionError::new(format!("no data has mean {mean} and deviation {sigma_data}")))
     }
 
     /// The coefficients at σ > 0.

@@ -52,7 +52,7 @@ impl Recipe {
             seed: Self::SEED,
             steps,
             batch: Self::BATCH,
-            parts: 1,
+            grad_accum_steps: 1,
             learning_rate: Self::LEARNING_RATE,
             warmup_steps: Self::usual_warmup_steps(steps),
             max_grad_norm: Self::MAX_GRAD_NORM,

@@ -18,7 +18,7 @@ pub fn statistics(bytes: &[u8]) -> Preconditioning {
 /// The σ from which the mean over all images differs from the added noise: an eighth of the distance
 /// between nearest images. There the image that a noisy one was made from has 97 % of the weight w on
 /// MNIST and 98 % on Fashion-MNIST; at a fifth it has 85 %.
-pub fn stable_from(nearest: f32) -> f32 {
+pub fn stable_sigma(nearest: f32) -> f32 {
     nearest / 8.0
 }
 

@@ -8,7 +8,7 @@ mod learning_rate;
 mod order;
 
 pub use checks::RecipeError;
-pub use images::{stable_from, statistics};
+pub use images::{stable_sigma, statistics};
 pub use learning_rate::learning_rate_share;
 pub use order::Order;
 
@@ -35,7 +35,7 @@ pub struct Recipe {
     /// Images per step.
     pub batch: usize,
     /// The number of parts that a batch is computed in, one after another.
-    pub parts: usize,
+    pub grad_accum_steps: usize,
     /// Adam's learning rate after warm-up, before decay.
     pub learning_rate: f64,
     /// Steps over which the learning rate rises from 0.
@@ -70,25 +70,23 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError`] names the first impossible one.
     pub fn check(&self) -> Result<(), RecipeError> {
-        let fail = |message: String| Err(RecipeError(message));
         let [sigma_min, sigma_max] = self.sigmas;
         let ends = NoiseSchedule { sigma_max, sigma_min, levels: 1 };
-        ends.check().map_err(|e| RecipeError(e.to_string()))?;
+        ends.check()?;
         checks::positive("the learning rate", self.learning_rate)?;
         checks::positive("the clipping norm", f64::from(self.max_grad_norm))?;
         checks::sigma_median("sigma_median", self.sigma_median)?;
         checks::positive("p_std", f64::from(self.p_std))?;
         if !(0.0..=1.0).contains(&self.label_dropout) {
-            let dropout = self.label_dropout;
-            return fail(format!("the label dropout must be from 0 to 1, but is {dropout}"));
+            return Err(RecipeError::LabelDropout(self.label_dropout));
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
-            return fail(format!("the EMA's decay must be in [0, 1), but is {}", self.ema_decay));
+            return Err(RecipeError::EmaDecay(self.ema_decay));
         }
         checks::batch(self.batch)?;
-        if !(1..=self.batch).contains(&self.parts) {
-            let Self { parts, batch, .. } = self;
-            return fail(format!("a batch of {batch} cannot be computed in {parts} parts"));
+        if !(1..=self.batch).contains(&self.grad_accum_steps) {
+            let Self { batch, grad_accum_steps, .. } = *self;
+            return Err(RecipeError::GradAccumSteps { batch, grad_accum_steps });
         }
         checks::steps(self.steps)
     }
@@ -155,7 +153,7 @@ mod tests {
         for (recipe, what) in [
             (Recipe { steps: 0, ..possible }, "the number of steps"),
             (Recipe { batch: 0, ..possible }, "the batch"),
-            (Recipe { parts: 65, ..possible }, "65 parts"),
+            (Recipe { grad_accum_steps: 65, ..possible }, "65 parts"),
             (Recipe { learning_rate: -1.0, ..possible }, "the learning rate"),
             (Recipe { learning_rate: f64::NAN, ..possible }, "the learning rate"),
             (Recipe { max_grad_norm: 0.0, ..possible }, "the clipping norm"),

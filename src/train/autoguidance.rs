@@ -22,10 +22,10 @@ pub struct Autoguidance {
 impl Autoguidance {
     /// Checks that a model with this network can be guided so.
     pub(super) fn check(&self, better: &Architecture) -> Result<(), OptionsError> {
-        let fail = |message: String| Err(OptionsError(message));
+        let fail = |message: String| Err(OptionsError::Impossible(message));
         let Self { worse, guidance_scale, .. } = self;
-        worse.check().map_err(|e| OptionsError(e.to_string()))?;
-        guidance_scale.check().map_err(|e| OptionsError(e.to_string()))?;
+        worse.check()?;
+        guidance_scale.check()?;
         let [found, own] = [worse, better].map(Architecture::image_shape);
         if found != own {
             return fail(format!("the worse model makes {found}, the better one {own}"));

@@ -19,7 +19,7 @@ pub struct Checkpoints {
 }
 
 /// A checkpoint, and what was wrong with the newest one if this is the previous one.
-pub struct Found {
+pub struct LoadedCheckpoint {
     /// The newest whole checkpoint.
     pub checkpoint: Checkpoint,
     /// A sentence for the user.
@@ -75,7 +75,7 @@ impl Checkpoints {
     /// # Errors
     /// [`CheckpointError`] for the newest one if neither can be read, [`CheckpointError::Write`] if
     /// the newest cannot be set aside.
-    pub fn load(&self) -> Result<Found, CheckpointError> {
+    pub fn load(&self) -> Result<LoadedCheckpoint, CheckpointError> {
         self.find(true)
     }
 
@@ -83,13 +83,13 @@ impl Checkpoints {
     ///
     /// # Errors
     /// [`CheckpointError`] for the newest one if neither can be read.
-    pub fn peek(&self) -> Result<Found, CheckpointError> {
+    pub fn peek(&self) -> Result<LoadedCheckpoint, CheckpointError> {
         self.find(false)
     }
 
-    fn find(&self, sets_aside: bool) -> Result<Found, CheckpointError> {
+    fn find(&self, sets_aside: bool) -> Result<LoadedCheckpoint, CheckpointError> {
         let error = match Checkpoint::load(&self.newest) {
-            Ok(checkpoint) => return Ok(Found { checkpoint, warning: None }),
+            Ok(checkpoint) => return Ok(LoadedCheckpoint { checkpoint, warning: None }),
             Err(error) => error,
         };
         let Ok(checkpoint) = Checkpoint::load(&self.previous) else { return Err(error) };
@@ -116,7 +116,7 @@ impl Checkpoints {
             }
             warning += &format!(" (the {kind} one is now {})", aside.display());
         }
-        Ok(Found { checkpoint, warning: Some(warning) })
+        Ok(LoadedCheckpoint { checkpoint, warning: Some(warning) })
     }
 
     /// Removes all checkpoints: another run is about to replace them.
@@ -176,11 +176,13 @@ mod tests {
         }
         fs::remove_file(checkpoints.newest()).expect("it was there");
         fs::create_dir(checkpoints.newest()).expect("created");
-        let Found { checkpoint: seen, warning } = checkpoints.peek().expect("the previous one");
+        let LoadedCheckpoint { checkpoint: seen, warning } =
+            checkpoints.peek().expect("the previous one");
         assert_eq!(seen.step, 1);
         assert!(warning.is_some_and(|warning| warning.contains("going on from the one before")));
         assert!(checkpoints.newest().is_dir(), "to look at it changes nothing");
-        let Found { checkpoint: found, warning } = checkpoints.load().expect("the previous one");
+        let LoadedCheckpoint { checkpoint: found, warning } =
+            checkpoints.load().expect("the previous one");
         assert_eq!(found.step, 1);
         assert!(warning.is_some_and(|warning| warning.contains("m.unreadable")));
         assert!(folder.path().join("m.unreadable").is_dir());

@@ -12,7 +12,7 @@ pub(super) fn images(
     shape: ImageShape,
     classes: usize,
 ) -> Result<(), OptionsError> {
-    let fail = |problem: String| Err(OptionsError(problem));
+    let fail = |problem: String| Err(OptionsError::Images(problem));
     if images.shape != shape {
         let found = images.shape;
         return fail(format!("the network is for images of {shape}, but these have {found}"));

@@ -15,6 +15,7 @@ use crate::pixel::value;
 use crate::random::Key;
 use crate::random::streams::{CLASSIFIER_SHIFT_INDEX, CLASSIFIER_SIGMA_INDEX};
 use crate::recipe::{self, Order, ema_decay, learning_rate_share};
+use crate::words::one_line;
 
 /// How a classifier is trained.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +63,7 @@ pub fn train_classifier(
     let mut mean = classifier.valid();
     let mut optimizer = AdamWConfig::new().with_weight_decay(WEIGHT_DECAY).init();
     let shards = Shards::new(std::slice::from_ref(device), options.batch);
-    let shards = shards.map_err(|e| TrainError::Device(e.to_string()))?;
+    let shards = shards.map_err(|e| TrainError::Device(one_line(e)))?;
     let mut order = Order::new(images.len(), options.seed);
     for step in 0..options.steps {
         let indices = order.batch(step, options.batch);
@@ -77,7 +78,7 @@ pub fn train_classifier(
             loss * share
         });
         let loss = loss.try_into_scalar::<f32>();
-        let loss = loss.map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let loss = loss.map_err(|e| TrainError::Device(one_line(e)))?;
         if !loss.is_finite() {
             return Err(TrainError::Diverged { sound: step, step: step + 1, what: "the loss" });
         }
@@ -104,7 +105,7 @@ impl ClassifierOptions {
         if high.is_finite() && low <= high {
             return Ok(());
         }
-        Err(OptionsError(format!("there are no noise levels from {low} to {high}")))
+        Err(OptionsError::Impossible(format!("there are no noise levels from {low} to {high}")))
     }
 
     /// Whether the classifier is trained with noise.

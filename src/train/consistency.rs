@@ -51,7 +51,7 @@ impl Consistency {
         architecture: &Architecture,
         precision: Precision,
     ) -> Result<(), OptionsError> {
-        let fail = |message: String| Err(OptionsError(message));
+        let fail = |message: String| Err(OptionsError::Impossible(message));
         let Self { first_gap, last_gap, distillation } = *self;
         if !(last_gap > 0.0 && last_gap <= first_gap && first_gap <= 1.0) {
             return fail(format!(

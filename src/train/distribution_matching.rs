@@ -57,9 +57,9 @@ impl DistributionMatching {
         steps: u64,
         warmup_steps: u64,
     ) -> Result<(), OptionsError> {
-        let fail = |message: String| Err(OptionsError(message));
+        let fail = |message: String| Err(OptionsError::Impossible(message));
         let Self { model, critic_steps, .. } = self;
-        model.check().map_err(|e| OptionsError(e.to_string()))?;
+        model.check()?;
         if [model, generator].iter().any(|network| network.preconditioning().is_none()) {
             return fail("distribution matching needs preconditioned networks: U-Nets".into());
         }

@@ -3,9 +3,10 @@
 use burn::store::RecordError;
 use thiserror::Error;
 
-use super::{Method, OptionsError};
+use super::{Method, NeedsBurn, OptionsError};
 use crate::backend::BackendError;
 use crate::backend::fused::FusedError;
+use crate::net::weights::WeightsMismatch;
 use crate::net::{DescriptionError, NetworkError};
 
 /// Why a run cannot start, continue or be resumed.
@@ -21,11 +22,10 @@ pub enum TrainError {
     #[error("the checkpoint does not fit this program: {0}")]
     Record(#[from] RecordError),
     /// A model's weights are of another network.
-    #[error("the weights are of another network: {0} is missing, unknown or of another shape")]
-    Weights(String),
-    /// The options ask for what is learned from a model, but [`super::Trainer::autoguided`],
-    /// [`super::Trainer::distilled`] or [`super::Trainer::matched`] was not called, or
-    /// the checkpoint lacks the model.
+    #[error(transparent)]
+    Weights(#[from] WeightsMismatch),
+    /// The options ask for what is learned from a model, which the [`super::Start`] or the checkpoint
+    /// lacks.
     #[error("{0} needs a model to learn from, which this run lacks")]
     Teacher(Method),
     /// The checkpoint of a run that matches a distribution lacks its critic.
@@ -50,12 +50,12 @@ pub enum TrainError {
     /// The device does not support the requested precision.
     #[error("this device cannot compute in bf16: train in f32")]
     Precision,
-    /// The device failed.
+    /// The device failed: why, in one line.
     #[error("the device failed: {0}")]
     Device(String),
     /// This crate's kernels cannot train this way.
     #[error("this crate's kernels cannot train with {0}: use a device of Burn's, such as the CPU")]
-    Unsupported(String),
+    Unsupported(NeedsBurn),
     /// The GPU failed, or is too small.
     #[error(transparent)]
     Gpu(#[from] FusedError),
@@ -68,7 +68,7 @@ impl From<NetworkError> for TrainError {
     fn from(error: NetworkError) -> Self {
         match error {
             NetworkError::Description(error) => Self::Description(error),
-            NetworkError::Weights(tensor) => Self::Weights(tensor),
+            NetworkError::Weights(mismatch) => Self::Weights(mismatch),
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
 use crate::sample::{Sampler, Settings};
 
-/// Everything besides the data that decides a run's final weights.
+/// Everything besides the data that decides a run's final weights, and what its model's card says of
+/// it: its license, where it started, and sampler settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Options {
     /// The network.
@@ -43,7 +44,7 @@ pub struct Options {
     pub steps: u64,
     /// Images per step.
     pub batch: usize,
-    /// See [`Recipe::parts`].
+    /// See [`Recipe::grad_accum_steps`].
     #[serde(rename = "accumulate")]
     pub grad_accum_steps: usize,
     /// The precision that the network computes in.
@@ -83,7 +84,8 @@ pub struct Options {
     /// that was added: the same score with less variance (Xu et al. 2023). `None` is never.
     #[serde(default)]
     pub stable_targets: Option<f32>,
-    /// What is learned instead of the score of the images; see [`super::Trainer::autoguided`].
+    /// What is learned instead of the score of the images; see
+    /// [`super::Start::Autoguided`].
     #[serde(default)]
     pub autoguidance: Option<Autoguidance>,
     /// Set if the network is tuned to lead to the end of the flow in one evaluation, instead of
@@ -91,7 +93,7 @@ pub struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub consistency: Option<Consistency>,
     /// What is learned instead of the score: to draw in few evaluations from a model's distribution;
-    /// see [`super::Trainer::matched`].
+    /// see [`super::Start::Matched`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution_matching: Option<DistributionMatching>,
 }
@@ -106,16 +108,13 @@ fn levels() -> usize {
 }
 
 impl Options {
-    /// What [`Self::for_kernels`] calls networks that are not U-Nets.
-    pub const REFINENET: &str = "an NCSN or NCSNv2 RefineNet";
-
     /// Checks every option.
     ///
     /// # Errors
     /// [`OptionsError`] names the first impossible option.
     pub fn check(&self) -> Result<(), OptionsError> {
-        let fail = |message: String| Err(OptionsError(message));
-        self.architecture.check().map_err(|e| OptionsError(e.to_string()))?;
+        let fail = |message: String| Err(OptionsError::Impossible(message));
+        self.architecture.check()?;
         let bytes = self.architecture.parameters().saturating_mul(size_of::<half::f16>());
         if bytes > ModelFile::MAX_BYTES {
             return fail(format!(
@@ -126,7 +125,7 @@ impl Options {
         if self.architecture.preconditioning().is_none() && self.weighting != Weighting::Ncsn {
             return fail("this network is not preconditioned: its weighting is NCSN's".into());
         }
-        self.schedule().check().map_err(|e| OptionsError(e.to_string()))?;
+        self.schedule().check()?;
         self.recipe().check()?;
         self.check_methods()
     }
@@ -151,7 +150,7 @@ impl Options {
             seed: self.seed,
             steps: self.steps,
             batch: self.batch,
-            parts: self.grad_accum_steps,
+            grad_accum_steps: self.grad_accum_steps,
             learning_rate: self.learning_rate,
             warmup_steps: self.warmup_steps,
             max_grad_norm: self.max_grad_norm,

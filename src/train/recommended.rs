@@ -26,7 +26,7 @@ pub fn usual_steps(images: usize, batch: usize) -> u64 {
 /// # Errors
 /// If there is only one image, or all are the same.
 pub fn measure_distances(images: &Images) -> Result<Distances, OptionsError> {
-    let fail = |message: &str| Err(OptionsError(message.into()));
+    let fail = |message: &str| Err(OptionsError::Images(message.into()));
     if images.len() < 2 {
         return fail("there is only one image to train on, so there are no distances to measure");
     }
@@ -59,7 +59,7 @@ impl Options {
             seed: usual.seed,
             steps,
             batch: usual.batch,
-            grad_accum_steps: usual.parts,
+            grad_accum_steps: usual.grad_accum_steps,
             precision: Precision::default(),
             learning_rate: usual.learning_rate,
             warmup_steps: usual.warmup_steps,

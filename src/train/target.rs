@@ -72,7 +72,7 @@ const ANOTHER: f32 = -1e30;
 
 /// The σ from which targets are stable for these images; `None` if all of them are the same.
 pub fn stable_from(images: &Images) -> Option<f32> {
-    distances::nearest(images).map(|distance| recipe::stable_from(distance as f32))
+    distances::nearest(images).map(|distance| recipe::stable_sigma(distance as f32))
 }
 
 impl StableTargets {

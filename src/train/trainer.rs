@@ -11,14 +11,12 @@ use super::learner::Learner;
 use super::learner::burn::BurnLearner;
 use super::learner::fused::FusedLearner;
 use super::{
-    Augmentation, Autoguidance, Checkpoint, DistributionMatching, Method, Options, OptionsError,
-    Ranks, TrainError, batch, checks,
+    Augmentation, Checkpoint, Options, OptionsError, Ranks, Start, TrainError, batch, checks,
 };
 use crate::backend::View;
 use crate::backend::fused::Gpu;
 use crate::data::Images;
-use crate::net::Architecture;
-use crate::net::weights::{Weights, checksum, misfit};
+use crate::net::weights::{Weights, check_weights, checksum};
 use crate::noise::NoiseSchedule;
 use crate::random::Key;
 use crate::recipe::Order;
@@ -32,8 +30,6 @@ pub struct Trainer {
     progress: Progress,
     /// The progress when everything was last known to be finite.
     sound: Progress,
-    /// What still lacks the model to learn from; `None` if there is one, or none is needed.
-    lacks_teacher: Option<Method>,
 }
 
 /// How far a run is.
@@ -47,108 +43,83 @@ impl Trainer {
     /// Starts a new run. Its state is on the first device. With several devices, each computes its
     /// share of every batch with a copy of the network, and gradients are added up on the first.
     ///
-    /// If the options ask for what is learned from a model ([`Options::teacher_method`]), the run makes
-    /// no steps before [`Self::autoguided`], [`Self::distilled`] or [`Self::matched`] has set it.
-    ///
     /// # Errors
-    /// [`TrainError::Options`], [`TrainError::Precision`], and [`TrainError::Device`] if there is
-    /// no device.
-    pub fn new(options: Options, images: &Images, devices: &[Device]) -> Result<Self, TrainError> {
-        check(&options, images)?;
+    /// [`TrainError::Options`], [`TrainError::Precision`], [`TrainError::Weights`] if weights are not
+    /// those of their network, [`TrainError::Teacher`] if the options ask for what is learned from a
+    /// model, but the start has none, and [`TrainError::Device`] if there is no device.
+    pub fn new(
+        options: Options,
+        start: Start,
+        images: &Images,
+        devices: &[Device],
+    ) -> Result<Self, TrainError> {
+        let options = start.complete(options)?;
+        check_images(&options, images)?;
         let learner = BurnLearner::new(&options, images, devices)?;
-        Ok(Self::with(options, images, Box::new(learner)))
+        Self::started(options, start, images, Box::new(learner))
     }
 
     /// As [`Self::new`], on a GPU by this crate's own kernels.
     ///
     /// # Errors
-    /// [`TrainError::Options`], [`TrainError::Unsupported`] if these kernels cannot train this way,
-    /// and [`TrainError::Gpu`] if the GPU is too small.
-    pub fn on_gpu(options: Options, images: &Images, gpu: &Gpu) -> Result<Self, TrainError> {
-        check(&options, images)?;
+    /// As [`Self::new`], [`TrainError::Unsupported`] if these kernels cannot train this way, and
+    /// [`TrainError::Gpu`] if the GPU is too small.
+    pub fn on_gpu(
+        options: Options,
+        start: Start,
+        images: &Images,
+        gpu: &Gpu,
+    ) -> Result<Self, TrainError> {
+        let options = start.complete(options)?;
+        check_images(&options, images)?;
         let learner = FusedLearner::new(&options, images, gpu)?;
-        Ok(Self::with(options, images, Box::new(learner)))
+        Self::started(options, start, images, Box::new(learner))
     }
 
-    fn with(options: Options, images: &Images, learner: Box<dyn Learner>) -> Self {
+    /// The run before its first step.
+    fn started(
+        options: Options,
+        start: Start,
+        images: &Images,
+        mut learner: Box<dyn Learner>,
+    ) -> Result<Self, TrainError> {
+        let mut start_from = |weights: Weights| {
+            check_weights(&options.architecture, &weights)?;
+            learner.start_from(weights)
+        };
+        let teacher = match start {
+            Start::Random => Vec::new(),
+            Start::From(weights) => {
+                start_from(weights)?;
+                Vec::new()
+            }
+            Start::Distilled(weights) => {
+                start_from(weights)?;
+                vec![learner.ema_weights()?]
+            }
+            Start::Autoguided { better, by, worse } => {
+                check_weights(&by.worse, &worse)?;
+                start_from(better)?;
+                vec![learner.ema_weights()?, worse]
+            }
+            Start::Matched { generator, by, model } => {
+                check_weights(&by.model, &model)?;
+                start_from(generator)?;
+                vec![model]
+            }
+        };
+        learner.set_teacher(&options, teacher)?;
+        Ok(Self::with(options, images, learner, Progress::default()))
+    }
+
+    fn with(
+        options: Options,
+        images: &Images,
+        learner: Box<dyn Learner>,
+        progress: Progress,
+    ) -> Self {
         let order = Order::new(images.len(), options.seed);
-        let (progress, sound) = (Progress::default(), Progress::default());
-        let lacks_teacher = options.teacher_method();
-        Self { options, order, learner, progress, sound, lacks_teacher }
-    }
-
-    /// Starts from the weights of a model of the same architecture instead of random ones. The rows
-    /// of classes may be missing: they then begin at zero. Adam has no moments yet, so warm up.
-    ///
-    /// # Errors
-    /// [`TrainError::Weights`] if they are of another network.
-    pub fn from_weights(mut self, weights: Weights) -> Result<Self, TrainError> {
-        check_weights(&self.options.architecture, &weights)?;
-        self.learner.start_from(weights)?;
-        Ok(self)
-    }
-
-    /// Learns the score of the model that the run starts from, guided away from a worse model's,
-    /// instead of the score of the images. Noise is still added to the images.
-    ///
-    /// # Errors
-    /// [`TrainError::Options`] if the two models do not fit together, [`TrainError::Weights`] if the
-    /// weights are not those of the worse one's network.
-    pub fn autoguided(self, by: Autoguidance, worse: Weights) -> Result<Self, TrainError> {
-        check_weights(&by.worse, &worse)?;
-        let better = self.ema_weights()?;
-        let options = Options { autoguidance: Some(by), ..self.options };
-        Self { options, ..self }.set_teacher(vec![better, worse])
-    }
-
-    /// Learns what the model that the run starts from does, instead of the score of the images. Noise
-    /// is still added to the images.
-    ///
-    /// - If the network takes a scale of guidance: what the model does with classifier-free guidance,
-    ///   for every scale from 1 to `guidance_max`. Afterwards a single evaluation has the guided score
-    ///   (Meng et al. 2023, section 3.1).
-    /// - With consistency distillation (Song et al. 2023, section 4): to lead to the end of the model's
-    ///   flow, guided or not. [`Self::autoguided`] does so for one that is guided by another model.
-    ///
-    /// # Errors
-    /// [`TrainError::Options`] if the options ask for neither, or [`Self::autoguided`] or
-    /// [`Self::matched`] has said what is learned.
-    pub fn distilled(self) -> Result<Self, TrainError> {
-        let Options { autoguidance, distribution_matching, .. } = &self.options;
-        if autoguidance.is_some() || distribution_matching.is_some() {
-            let problem = "this run learns from another model than the one that it starts from";
-            return Err(OptionsError(problem.into()).into());
-        }
-        if self.options.teacher_method().is_none() {
-            return Err(OptionsError("this run distills no model".into()).into());
-        }
-        let model = self.ema_weights()?;
-        self.set_teacher(vec![model])
-    }
-
-    /// Learns to draw in few evaluations from the distribution of a model, instead of learning the
-    /// score: see [`DistributionMatching`]. Start from the model's weights, or better from those of a
-    /// consistency model.
-    ///
-    /// # Errors
-    /// [`TrainError::Options`] if the two networks do not fit together, [`TrainError::Weights`] if the
-    /// weights are not those of the model's network.
-    pub fn matched(self, by: DistributionMatching, model: Weights) -> Result<Self, TrainError> {
-        check_weights(&by.model, &model)?;
-        let options = Options { distribution_matching: Some(by), ..self.options };
-        Self { options, ..self }.set_teacher(vec![model])
-    }
-
-    /// Sets the models that the options ask to learn from.
-    fn set_teacher(mut self, models: Vec<Weights>) -> Result<Self, TrainError> {
-        self.options.check()?;
-        self.learner.set_teacher(&self.options, models)?;
-        Ok(Self { lacks_teacher: None, ..self })
-    }
-
-    /// Checks that the run has the models that the options ask to learn from.
-    fn check_teacher(&self) -> Result<(), TrainError> {
-        self.lacks_teacher.map_or(Ok(()), |method| Err(TrainError::Teacher(method)))
+        Self { options, order, learner, progress, sound: progress }
     }
 
     /// Trains together with other processes, each of which has made the same trainer: from now on
@@ -160,10 +131,10 @@ impl Trainer {
     /// the trainers are not the same, and [`TrainError`] if the device fails. The others have then to be
     /// ended by [`Ranks::abort`].
     pub fn distributed(mut self, ranks: Box<dyn Ranks>) -> Result<Self, TrainError> {
-        let (batch, count) = (self.options.batch, ranks.count());
-        if count > batch {
-            let problem = format!("a batch of {batch} cannot be shared by {count} ranks");
-            return Err(OptionsError(problem).into());
+        let (batch, size) = (self.options.batch, ranks.world_size());
+        if size > batch {
+            let problem = format!("a batch of {batch} cannot be shared by {size} ranks");
+            return Err(OptionsError::Impossible(problem).into());
         }
         if !self.agrees(&*ranks)? {
             return Err(TrainError::Ranks);
@@ -187,20 +158,18 @@ impl Trainer {
         // There are at most as many ranks as images in a batch, 65536: f32 has sums of bytes exactly.
         let own = crc.sum().to_be_bytes().map(f32::from);
         let mut sums = own;
-        ranks.sum(&mut sums);
-        Ok(sums == own.map(|byte| byte * ranks.count() as f32))
+        ranks.all_reduce_sum(&mut sums);
+        Ok(sums == own.map(|byte| byte * ranks.world_size() as f32))
     }
 
     /// Takes part in every step that rank 0 makes, until it ends the run. Losses are dropped: rank
     /// 0 reports them.
     ///
     /// # Errors
-    /// If the run lacks the model that it learns from, or the device fails: the other ranks then wait,
-    /// and have to be ended by [`Ranks::abort`].
+    /// If the device fails: the other ranks then wait, and have to be ended by [`Ranks::abort`].
     pub fn follow(&mut self, images: &Images) -> Result<(), TrainError> {
         // Reading losses waits for the device.
         const CHECK: u64 = 10;
-        self.check_teacher()?;
         while self.learner.another_step() {
             self.step(images);
             self.learner.check()?;
@@ -217,35 +186,40 @@ impl Trainer {
     /// [`super::Fingerprint::of`] them with the checkpoint's `options.images`.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`TrainError`] if the checkpoint does not fit.
+    /// [`TrainError`] if the checkpoint does not fit, or the devices fail.
     pub fn resume(
         checkpoint: Checkpoint,
         images: &Images,
         devices: &[Device],
     ) -> Result<Self, TrainError> {
-        let new = Self::new(checkpoint.options.clone(), images, devices)?;
-        new.resumed(checkpoint)
+        check(&checkpoint.options, images)?;
+        let learner = BurnLearner::new(&checkpoint.options, images, devices)?;
+        Self::resumed(checkpoint, images, Box::new(learner))
     }
 
     /// As [`Self::resume`], with the same checks, on a GPU by this crate's own kernels.
     ///
     /// # Errors
-    /// As [`Self::on_gpu`], and [`TrainError`] if the checkpoint does not fit.
+    /// As [`Self::resume`], [`TrainError::Unsupported`] if these kernels cannot train this way, and
+    /// [`TrainError::Gpu`] if the GPU is too small.
     pub fn resume_on_gpu(
         checkpoint: Checkpoint,
         images: &Images,
         gpu: &Gpu,
     ) -> Result<Self, TrainError> {
-        let new = Self::on_gpu(checkpoint.options.clone(), images, gpu)?;
-        new.resumed(checkpoint)
+        check(&checkpoint.options, images)?;
+        let learner = FusedLearner::new(&checkpoint.options, images, gpu)?;
+        Self::resumed(checkpoint, images, Box::new(learner))
     }
 
-    fn resumed(mut self, checkpoint: Checkpoint) -> Result<Self, TrainError> {
-        let Checkpoint { step, seconds, records, .. } = checkpoint;
-        self.learner.resume(&self.options, records)?;
-        let progress = Progress { step, seconds };
-        // The checkpoint had the teacher, or the learner would have refused it.
-        Ok(Self { progress, sound: progress, lacks_teacher: None, ..self })
+    fn resumed(
+        checkpoint: Checkpoint,
+        images: &Images,
+        mut learner: Box<dyn Learner>,
+    ) -> Result<Self, TrainError> {
+        let Checkpoint { options, step, seconds, records } = checkpoint;
+        learner.resume(&options, records)?;
+        Ok(Self::with(options, images, learner, Progress { step, seconds }))
     }
 
     /// Everything needed to continue.
@@ -274,12 +248,8 @@ impl Trainer {
     }
 
     /// Makes one optimizer step. The device may still be at work on it, so [`Self::take_loss`] reports
-    /// failures. A run that lacks the model that it learns from makes no step, and [`Self::done`] stays
-    /// as it is: ask for the loss in a loop that waits for it to rise.
+    /// failures.
     pub fn step(&mut self, images: &Images) {
-        if self.lacks_teacher.is_some() {
-            return;
-        }
         let started = Instant::now();
         let (options, step) = (&self.options, self.progress.step);
         let indices = self.order.batch(step, options.batch);
@@ -295,10 +265,8 @@ impl Trainer {
     ///
     /// # Errors
     /// [`TrainError::Diverged`] if the loss or the weights are not finite; the run is then back at
-    /// its state of the last call. [`TrainError::Teacher`] if the run lacks the model that it learns
-    /// from, so that no steps are made.
+    /// its state of the last call.
     pub fn take_loss(&mut self) -> Result<Option<f32>, TrainError> {
-        self.check_teacher()?;
         let started = Instant::now();
         let Some(losses) = self.learner.take_losses()? else { return Ok(None) };
         self.progress.seconds += started.elapsed().as_secs_f64();
@@ -396,15 +364,14 @@ impl Trainer {
     }
 }
 
-/// Checks that weights are those of a network.
-fn check_weights(architecture: &Architecture, weights: &Weights) -> Result<(), TrainError> {
-    architecture.check()?;
-    misfit(architecture, weights).map_or(Ok(()), |tensor| Err(TrainError::Weights(tensor)))
-}
-
 /// Checks the options of a run on these images.
 fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
     options.check()?;
+    check_images(options, images)
+}
+
+/// Checks that the images are those that the network is for.
+fn check_images(options: &Options, images: &Images) -> Result<(), TrainError> {
     let architecture = &options.architecture;
     checks::images(images, architecture.image_shape(), architecture.classes())
         .map_err(TrainError::from)
@@ -413,8 +380,10 @@ fn check(options: &Options, images: &Images) -> Result<(), TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::{ImageShape, UNetDescription};
+    use crate::net::weights::WeightsMismatch;
+    use crate::net::{Architecture, ImageShape, UNetDescription};
     use crate::train::test_network::tiny;
+    use crate::train::{Autoguidance, DistributionMatching, Method};
 
     /// Six images of 4 × 4, of two classes.
     fn images() -> Images {
@@ -431,69 +400,84 @@ mod tests {
         Options { architecture, batch: 2, steps: 4, stable_targets: None, ..usual }
     }
 
-    fn trainer(options: &Options, images: &Images) -> Trainer {
-        Trainer::new(options.clone(), images, &[Device::flex()]).expect("possible")
+    fn started(options: &Options, start: Start, images: &Images) -> Result<Trainer, TrainError> {
+        Trainer::new(options.clone(), start, images, &[Device::flex()])
     }
 
-    fn weights(trainer: &Trainer) -> Weights {
+    /// First weights for these options.
+    fn drawn(options: &Options, images: &Images) -> Weights {
+        let trainer = started(options, Start::Random, images).expect("possible");
         trainer.ema_weights().expect("on the CPU")
     }
 
-    /// Autoguidance away from a network like that of the run.
-    fn away_from(options: &Options) -> Autoguidance {
+    /// A run that learns a model's score guided away from one of a network like that of the run.
+    fn away_from(options: &Options, better: Weights, worse: Weights) -> Start {
         let guidance_scale = GuidanceScale { weight: 2.0, ..GuidanceScale::NONE };
-        Autoguidance { worse: options.architecture.clone(), name: "worse".into(), guidance_scale }
+        let (architecture, name) = (options.architecture.clone(), "worse".into());
+        let by = Autoguidance { worse: architecture, name, guidance_scale };
+        Start::Autoguided { better, by, worse }
+    }
+
+    /// A run that matches the distribution of a model of the options' network.
+    fn matching(options: &Options, generator: Weights, model: Weights) -> Start {
+        let (architecture, name) = (options.architecture.clone(), "model".into());
+        let by = DistributionMatching { model: architecture, name, critic_steps: 1 };
+        Start::Matched { generator, by, model }
+    }
+
+    /// The same options for a network that takes a scale of guidance.
+    fn guided(options: &Options) -> Options {
+        let architecture = options.architecture.clone().with_guidance_max(4.0);
+        Options { architecture, ..options.clone() }
     }
 
     #[test]
-    fn without_its_teacher_a_run_makes_no_steps_instead_of_learning_the_images() {
+    fn a_run_without_its_teacher_is_refused_instead_of_learning_the_images() {
         let images = images();
         let options = options(&images);
-        let architecture = options.architecture.clone().with_guidance_max(4.0);
-        let guided = Options { architecture, ..options.clone() };
-        let autoguided = Options { autoguidance: Some(away_from(&options)), ..options.clone() };
+        let weights = drawn(&options, &images);
+        let away = started(&options, away_from(&options, weights.clone(), weights), &images);
+        let autoguided = away.expect("they fit together").options().clone();
+        let guided = guided(&options);
         for options in [&guided, &autoguided] {
-            let mut trainer = trainer(options, &images);
-            let before = weights(&trainer);
-            trainer.step(&images);
-            let error = trainer.take_loss().expect_err("refused");
+            let error = started(options, Start::Random, &images).err().expect("refused");
             assert!(matches!(error, TrainError::Teacher(_)), "{error}");
-            assert_eq!((weights(&trainer), trainer.done()), (before, 0));
         }
-        let mut distills = trainer(&guided, &images).distilled().expect("it takes a scale");
+        let weights = drawn(&options, &images);
+        let distills = started(&guided, Start::Distilled(weights), &images);
+        let mut distills = distills.expect("it takes a scale");
         distills.step(&images);
         assert!(distills.take_loss().expect("finite").is_some());
         assert_eq!(distills.done(), 1);
     }
 
     #[test]
-    fn what_a_run_learns_from_is_said_once() {
+    fn only_what_the_options_ask_for_is_distilled() {
         let images = images();
         let plain = Options { warmup_steps: 0, ..options(&images) };
-        let architecture = plain.architecture.clone().with_guidance_max(4.0);
-        let guided = Options { architecture, ..plain.clone() };
-        let model = weights(&trainer(&plain, &images));
-        let (architecture, name) = (plain.architecture.clone(), "model".into());
-        let by = DistributionMatching { model: architecture, name, critic_steps: 1 };
-        let matched = trainer(&guided, &images).matched(by, model.clone());
-        let autoguided = trainer(&plain, &images).autoguided(away_from(&plain), model);
-        for with_teacher in [matched, autoguided] {
-            let again = with_teacher.expect("they fit together").distilled();
-            let error = again.err().expect("refused").to_string();
-            assert!(error.contains("another model"), "{error}");
+        let weights = drawn(&plain, &images);
+        let with_teacher = [
+            started(&guided(&plain), matching(&plain, weights.clone(), weights.clone()), &images),
+            started(&plain, away_from(&plain, weights.clone(), weights.clone()), &images),
+        ];
+        let refused = |options: &Options, what: &str| {
+            let made = started(options, Start::Distilled(weights.clone()), &images);
+            let error = made.err().expect("refused").to_string();
+            assert!(error.contains(what), "{error}");
+        };
+        for run in with_teacher {
+            refused(run.expect("they fit together").options(), "another model");
         }
-        let error = trainer(&plain, &images).distilled().err().expect("refused").to_string();
-        assert!(error.contains("distills no model"), "{error}");
+        refused(&plain, "distills no model");
     }
 
     #[test]
     fn a_checkpoint_without_a_teacher_that_the_run_has_is_refused() {
         let images = images();
         let options = options(&images);
-        let new = trainer(&options, &images);
-        let worse = weights(&new);
-        let new = new.autoguided(away_from(&options), worse).expect("they fit together");
-        let whole = new.checkpoint().expect("on the CPU");
+        let weights = drawn(&options, &images);
+        let new = started(&options, away_from(&options, weights.clone(), weights), &images);
+        let whole = new.and_then(|run| run.checkpoint()).expect("they fit together");
         let resume = |teachers: usize| {
             let mut checkpoint = whole.clone();
             checkpoint.records.teacher.truncate(teachers);
@@ -510,11 +494,9 @@ mod tests {
     fn a_checkpoint_without_the_critic_that_the_run_has_is_refused() {
         let images = images();
         let options = Options { warmup_steps: 0, ..options(&images) };
-        let new = trainer(&options, &images);
-        let (model, name) = (options.architecture.clone(), "model".into());
-        let by = DistributionMatching { model, name, critic_steps: 1 };
-        let weights = weights(&new);
-        let whole = new.matched(by, weights).and_then(|run| run.checkpoint()).expect("it fits");
+        let weights = drawn(&options, &images);
+        let new = started(&options, matching(&options, weights.clone(), weights), &images);
+        let whole = new.and_then(|run| run.checkpoint()).expect("it fits");
         let resume = |parts: usize| {
             let mut checkpoint = whole.clone();
             checkpoint.records.critic.truncate(parts);
@@ -535,7 +517,7 @@ mod tests {
         let other = Images { shape, ..images.clone() };
         let none = Images { labels: Some(Vec::new()), ..Images::new(images.shape, Vec::new()) };
         for (images, what) in [(other, "1 × 2 × 8"), (none, "no images")] {
-            let made = Trainer::new(options.clone(), &images, &[Device::flex()]);
+            let made = started(&options, Start::Random, &images);
             let error = made.err().expect("refused").to_string();
             assert!(error.contains(what), "{error}");
         }
@@ -544,17 +526,24 @@ mod tests {
     #[test]
     fn weights_of_another_network_are_refused() {
         let images = images();
-        let options = options(&images);
-        let good = weights(&trainer(&options, &images));
+        let options = Options { warmup_steps: 0, ..options(&images) };
+        let good = drawn(&options, &images);
         let mut other = good.clone();
         other.remove("stem.bias");
-        let refused = |made: Result<Trainer, TrainError>| {
-            let error = made.err().expect("refused");
-            assert!(matches!(&error, TrainError::Weights(name) if name == "stem.bias"), "{error}");
-        };
-        let new = || trainer(&options, &images);
-        refused(new().from_weights(other.clone()));
-        refused(new().autoguided(away_from(&options), other));
-        new().from_weights(good).expect("the same network");
+        let starts = [
+            Start::From(other.clone()),
+            away_from(&options, other.clone(), good.clone()),
+            away_from(&options, good.clone(), other.clone()),
+            matching(&options, other.clone(), good.clone()),
+            matching(&options, good.clone(), other),
+        ];
+        for start in starts {
+            let error = started(&options, start, &images).err().expect("refused");
+            let TrainError::Weights(WeightsMismatch::Missing(name)) = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(name, "stem.bias");
+        }
+        started(&options, Start::From(good), &images).expect("the same network");
     }
 }

@@ -13,7 +13,7 @@ use ncsn::import::pytorch::{self, Choice};
 use ncsn::model_file::ModelFile;
 use ncsn::net::ImageShape;
 use ncsn::random::Key;
-use ncsn::train::{Checkpoint, Checkpoints, Options, Trainer};
+use ncsn::train::{Checkpoint, Checkpoints, Options, Start, Trainer};
 
 use crate::common;
 use crate::data_files::{npy, png_of, tar_of, zip_of};
@@ -217,7 +217,8 @@ pub fn checkpoint() -> Vec<u8> {
     let images = Images::new(shape, (0..640).map(|at: u32| (at * 31 % 256) as u8).collect());
     let options = Options::for_images(&images).expect("images that differ");
     let options = Options { architecture: common::tiny(), batch: 2, ..options };
-    let mut trainer = Trainer::new(options, &images, &[Device::flex()]).expect("possible");
+    let mut trainer =
+        Trainer::new(options, Start::Random, &images, &[Device::flex()]).expect("possible");
     trainer.step(&images);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let checkpoints = Checkpoints::beside(&folder.path().join("m.safetensors"));

@@ -17,6 +17,7 @@ use super::{BackendError, ChainSource, Chains, Pending, State, View};
 use crate::net::{ClassInput, ImageShape};
 use crate::sample::step_table::corrector_signal;
 use crate::sample::{Conditioning, GuidanceScale, StepTable, Update};
+use crate::words::one_line;
 
 /// The most steps that a device may have in its queue. In the browser it costs milliseconds to
 /// hear of their end, so the page asks for few enough at a time and waits once for them all.
@@ -271,7 +272,7 @@ impl Chains for BurnChains {
 /// The values of a tensor, once the device has computed them.
 async fn read(images: Tensor<4>) -> Result<Vec<f32>, BackendError> {
     let data = images.into_data_async().await;
-    let data = data.map_err(|error| BackendError::Device(format!("{error:?}")))?;
+    let data = data.map_err(|error| BackendError::Device(one_line(error)))?;
     Ok(data.iter::<f32>().collect())
 }
 

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::net::DescriptionError;
+use crate::net::weights::WeightsMismatch;
 
 /// Why the fused backend cannot go on.
 #[derive(Clone, Debug, Error, PartialEq)]
@@ -37,8 +38,8 @@ pub enum FusedError {
     #[error(transparent)]
     Description(#[from] DescriptionError),
     /// The weights do not match the architecture.
-    #[error("the tensor `{0}` is missing or has the wrong shape")]
-    Weights(String),
+    #[error(transparent)]
+    Weights(#[from] WeightsMismatch),
     /// The GPU failed the self-test of training.
     #[error("this GPU computes wrong gradients, so nothing can be trained on it")]
     Gradients,
@@ -59,10 +60,10 @@ pub enum FusedError {
         /// How many it can have.
         most: usize,
     },
-    /// There must be one σ and one class per image, or one for all; and as many bytes and labels as
-    /// the images of a data set have.
+    /// A wrong number of values: there must be one σ and one class per image, or one for all; and as
+    /// many bytes and labels as the images of a data set have.
     #[error("{found} {what} for {images} images")]
-    Conditions {
+    Count {
         /// What there is a wrong number of.
         what: &'static str,
         /// That number.

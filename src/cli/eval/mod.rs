@@ -19,7 +19,7 @@ pub use self::arguments::Eval;
 use self::session::Session;
 use super::numbers::{BATCH, ensure_within};
 use super::{data_set, device, model};
-use crate::eval::FEWEST;
+use crate::eval::MIN_SAMPLES;
 
 /// The default number of samples, if there are as many training images.
 const SAMPLES: usize = 10_000;
@@ -30,7 +30,7 @@ const SAMPLES: usize = 10_000;
 /// Errors are one-line messages for the user.
 pub(super) fn run(arguments: &Eval) -> anyhow::Result<()> {
     let path = &arguments.model;
-    ensure!(arguments.n.is_none_or(|n| n >= FEWEST), "-n must be at least {FEWEST}");
+    ensure!(arguments.n.is_none_or(|n| n >= MIN_SAMPLES), "-n must be at least {MIN_SAMPLES}");
     for &nfe in &arguments.nfe {
         ensure_within("--nfe", nfe, 1..=100_000)?;
     }
@@ -51,9 +51,9 @@ pub(super) fn run(arguments: &Eval) -> anyhow::Result<()> {
     }
     let images = data.train.len();
     ensure!(
-        images.min(data.held_out.len()) >= FEWEST,
+        images.min(data.held_out.len()) >= MIN_SAMPLES,
         "samples and training images are compared with held-out images: there must be at \
-         least {FEWEST} of each"
+         least {MIN_SAMPLES} of each"
     );
     let n = arguments.n.unwrap_or(SAMPLES.min(images));
     ensure!(

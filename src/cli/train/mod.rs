@@ -80,7 +80,7 @@ fn train_among(ranks: Option<Rc<dyn Ranks>>, arguments: &Arguments) -> anyhow::R
     data_set::say(&data);
     let (mut trainer, mut device) = start.trainer(arguments, &data)?;
     if let Some(ranks) = ranks {
-        device = format!("{} ranks of {device}", ranks.count());
+        device = format!("{} ranks of {device}", ranks.world_size());
         trainer = trainer.distributed(Box::new(ranks))?;
     }
     if !leads {

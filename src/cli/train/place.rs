@@ -8,7 +8,7 @@ use super::ranks;
 use crate::backend::fused::Gpu;
 use crate::cli::device;
 use crate::data::Images;
-use crate::train::{Checkpoint, Options, TrainError, Trainer};
+use crate::train::{Checkpoint, Options, Start, TrainError, Trainer};
 
 /// Where a run computes.
 pub enum Place {
@@ -59,11 +59,12 @@ impl Place {
     pub fn start(
         &self,
         options: Options,
+        start: Start,
         images: &Images,
     ) -> Result<(Trainer, String), TrainError> {
         self.make(
-            |devices| Trainer::new(options.clone(), images, devices),
-            |gpu| Trainer::on_gpu(options.clone(), images, gpu),
+            |devices| Trainer::new(options.clone(), start.clone(), images, devices),
+            |gpu| Trainer::on_gpu(options.clone(), start.clone(), images, gpu),
         )
     }
 

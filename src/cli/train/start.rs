@@ -20,8 +20,8 @@ use crate::net::weights::carry_over;
 use crate::net::{Architecture, ImageShape};
 use crate::sample::GuidanceScale;
 use crate::train::{
-    Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, Options, Precision,
-    Trainer,
+    self, Autoguidance, Checkpoint, Checkpoints, DistributionMatching, Fingerprint, NeedsBurn,
+    Options, Precision, Trainer,
 };
 
 /// Where a run computes, and the weights that it starts from.
@@ -113,9 +113,11 @@ impl Start {
         let run = &arguments.run;
         let needs = run.method.methods().iter().find(|method| method.needs_burn()).map(flag_of);
         let bf16 = arguments.optimization.precision == Some(Precision::Bf16);
-        let needs = needs
-            .or(bf16.then_some("--precision bf16"))
-            .or((arguments.network.arch != Net::Unet).then_some(Options::REFINENET));
+        let network = match arguments.network.arch {
+            Net::Unet => None,
+            Net::Ncsn | Net::Ncsnv2 => Some(NeedsBurn::REFINENET.to_string()),
+        };
+        let needs = needs.or(bf16.then_some("--precision bf16")).map(str::to_owned).or(network);
         if leads && !run.dry_run {
             ensure_own_files(arguments, checkpoints)?;
         }
@@ -124,17 +126,19 @@ impl Start {
             Weights::Checkpoint(checkpoint) => {
                 arguments.ensure_resumes(&checkpoint.options)?;
                 arguments.ensure_goes_on(checkpoint.step)?;
-                arguments.resumed(checkpoint.options.clone(), None).for_kernels().err()
+                let resumed = arguments.resumed(checkpoint.options.clone(), None);
+                resumed.for_kernels().err()
             }
             _ => match weights.architecture() {
                 Some(Architecture::RefineNet(_)) => {
                     arguments.ensure_effect_on_refinenet()?;
-                    Some(Options::REFINENET.to_owned())
+                    Some(NeedsBurn::REFINENET)
                 }
                 Some(Architecture::UNet(_)) | None => None,
             },
         };
-        let place = Place::of(&run.device, needs.map(str::to_owned).or(also))?;
+        let also = also.map(|needs| needs.to_string());
+        let place = Place::of(&run.device, needs.or(also))?;
         Ok(Self { place, weights })
     }
 
@@ -154,22 +158,23 @@ impl Start {
         data: &DataSet,
     ) -> anyhow::Result<(Trainer, String)> {
         let Self { place, weights } = self;
-        let new = |origin: Option<&Card>| -> anyhow::Result<(Trainer, String)> {
-            Ok(place.start(arguments.options(data, origin)?, &data.train)?)
+        let new = |origin: Option<&Card>, start: train::Start| -> anyhow::Result<_> {
+            Ok(place.start(arguments.options(data, origin)?, start, &data.train)?)
         };
         let classes_for = |card: &Card| arguments.classes(data, Net::of(&card.architecture));
-        let from = |model: ModelFile| -> anyhow::Result<(Trainer, String)> {
-            let ModelFile { card, weights } = model;
+        let carried = |ModelFile { card, weights }: ModelFile| {
             let weights = carry_over(weights, &card.class_names(), classes_for(&card));
-            let (trainer, device) = new(Some(&card))?;
-            Ok((trainer.from_weights(weights)?, device))
+            (card, weights)
         };
         Ok(match weights {
-            Weights::Drawn => new(None)?,
+            Weights::Drawn => new(None, train::Start::Random)?,
             Weights::Model(model) => {
-                let (trainer, device) = from(*model)?;
-                let distills = arguments.run.method.learns_from_a_model();
-                (if distills { trainer.distilled()? } else { trainer }, device)
+                let (card, weights) = carried(*model);
+                let start = match arguments.run.method.learns_from_a_model() {
+                    true => train::Start::Distilled(weights),
+                    false => train::Start::From(weights),
+                };
+                new(Some(&card), start)?
             }
             Weights::Guided { better, worse, guidance_scale } => {
                 let worse = with_classes_of(*worse, classes_for(&better.card));
@@ -178,8 +183,8 @@ impl Start {
                     worse: worse.card.architecture,
                     guidance_scale,
                 };
-                let (trainer, device) = from(*better)?;
-                (trainer.autoguided(by, worse.weights)?, device)
+                let (card, better) = carried(*better);
+                new(Some(&card), train::Start::Autoguided { better, by, worse: worse.weights })?
             }
             Weights::Matched { generator, model } => {
                 let model = with_classes_of(*model, classes_for(&generator.card));
@@ -188,8 +193,8 @@ impl Start {
                     model: model.card.architecture,
                     critic_steps: arguments.run.method.critic_steps,
                 };
-                let (trainer, device) = from(*generator)?;
-                (trainer.matched(by, model.weights)?, device)
+                let (card, generator) = carried(*generator);
+                new(Some(&card), train::Start::Matched { generator, by, model: model.weights })?
             }
             Weights::Checkpoint(mut checkpoint) => {
                 let found = Fingerprint::of(&data.train);

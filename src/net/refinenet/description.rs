@@ -208,7 +208,7 @@ impl RefineNetDescription {
         within(&sizes)?;
         let halvings = self.stages().iter().filter(|stage| stage.halves).count();
         self.image_shape.check_multiples_of(1 << halvings)?;
-        self.schedule.check().map_err(|error| DescriptionError(error.to_string()))
+        self.schedule.check().map_err(|error| DescriptionError::new(error.to_string()))
     }
 
     /// Name and shape of every tensor.

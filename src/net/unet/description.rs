@@ -88,7 +88,7 @@ impl UNetDescription {
     }
 
     pub(in crate::net) fn check(&self) -> Result<(), DescriptionError> {
-        let fail = |message: String| Err(DescriptionError(message));
+        let fail = |message: String| Err(DescriptionError::new(message));
         let Self { image_shape, patch, ref widths, blocks, ref attention, heads, groups, .. } =
             *self;
         let sizes = [

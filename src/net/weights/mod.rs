@@ -9,7 +9,7 @@ mod class_rows;
 mod flat;
 #[cfg(feature = "training")]
 mod initial;
-mod misfit;
+mod mismatch;
 #[cfg(feature = "burn")]
 mod module;
 
@@ -22,7 +22,9 @@ pub use class_rows::{carry_over, row_of_no_class};
 pub use flat::{flat, unflat};
 #[cfg(feature = "training")]
 pub use initial::initial;
-pub use misfit::misfit;
+#[cfg(feature = "fused")]
+pub(crate) use mismatch::tensor;
+pub use mismatch::{WeightsMismatch, check_weights};
 #[cfg(feature = "burn")]
 pub(crate) use module::apply;
 #[cfg(feature = "burn")]

@@ -25,7 +25,7 @@ pub fn names<M: Module>(module: &M) -> Vec<String> {
 /// Puts tensors into a module, by name, on the given device.
 ///
 /// Tensors that the module lacks are ignored, and parameters without a tensor keep their values: the
-/// caller has checked names and shapes, as [`super::misfit()`] does.
+/// caller has checked names and shapes, as [`super::check_weights`] does.
 pub fn apply<M: Module>(module: M, weights: Weights, device: &Device) -> M {
     module.map(&mut Applier { path: Path::default(), weights, device: device.clone() })
 }

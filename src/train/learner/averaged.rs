@@ -6,6 +6,7 @@ use pollster::block_on;
 use crate::backend::{BurnModel, ChainSource, fused};
 use crate::net::{ImageShape, Network, burn_layers};
 use crate::train::error::TrainError;
+use crate::words::one_line;
 
 /// The averaged network, ready to run.
 pub enum Averaged {
@@ -31,8 +32,7 @@ impl Averaged {
             Self::Burn(network, device) => {
                 let x = burn_layers::images(x, shape, device);
                 let score = network.class_score(x, sigmas, classes);
-                let data =
-                    score.try_into_data().map_err(|e| TrainError::Device(format!("{e:?}")))?;
+                let data = score.try_into_data().map_err(|e| TrainError::Device(one_line(e)))?;
                 Ok(data.iter::<f32>().collect())
             }
             Self::Fused(network) => {

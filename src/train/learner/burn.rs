@@ -8,7 +8,7 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Device, Tensor};
 
 use super::averaged::Averaged;
-use super::burn_state::{BurnState, Critic, adam, drawn};
+use super::burn_state::{BurnState, Critic, drawn};
 use super::{Learner, Losses};
 use crate::data::Images;
 use crate::loss::dsm;
@@ -26,6 +26,7 @@ use crate::train::target::{StableTargets, Target};
 use crate::train::teacher::Teacher;
 use crate::train::weighted_sum::weighted_sum;
 use crate::train::{DistributionMatching, Options, consistency_loss, ema, grad_clip};
+use crate::words::one_line;
 
 /// A run on Burn devices. Its state is on the first. With several devices, each computes its share
 /// of every batch with a copy of the network, and gradients are added up on the first.
@@ -54,7 +55,7 @@ impl BurnLearner {
         let device = devices.first().ok_or_else(|| TrainError::Device("none was given".into()))?;
         let state = BurnState::new(options, device)?;
         let shards = Shards::new(devices, options.batch.div_ceil(options.grad_accum_steps))
-            .map_err(|e| TrainError::Device(e.to_string()))?;
+            .map_err(|e| TrainError::Device(one_line(e)))?;
         let stable = options.stable_targets.map(|from| {
             let classes = options.architecture.classes();
             StableTargets::new(images, options.augmentation, from, classes, devices)
@@ -183,14 +184,6 @@ impl Learner for BurnLearner {
 
     fn start_from(&mut self, weights: Weights) -> Result<(), TrainError> {
         self.state = self.state.clone().with_weights(weights, &self.device)?;
-        match &mut self.target {
-            // What is learned is what the model of the start does; the model whose distribution is
-            // matched is another one.
-            Target::Teacher(teacher) if self.state.critic.is_none() => {
-                teacher.network = self.state.ema.clone();
-            }
-            _ => {}
-        }
         self.keep();
         Ok(())
     }
@@ -198,8 +191,6 @@ impl Learner for BurnLearner {
     fn set_teacher(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError> {
         if let (Some(by), Some(model)) = (&options.distribution_matching, models.first()) {
             self.state.critic = Some(Critic::of_model(options, by, model.clone(), &self.device)?);
-            // Beside a critic, Adam has another β₁.
-            self.state.optimizer = adam(options);
             self.keep();
         }
         let mut networks = Vec::with_capacity(models.len());
@@ -234,7 +225,7 @@ impl Learner for BurnLearner {
     fn step(&mut self, options: &Options, images: &Images, indices: &[usize], step: u64) {
         debug_assert!(
             options.teacher_method().is_none() || matches!(self.target, Target::Teacher(_)),
-            "the trainer makes no steps without its teacher"
+            "the trainer has set the teacher"
         );
         self.membership.begin_step();
         let now = Now { options, images, indices, step };
@@ -259,7 +250,7 @@ impl Learner for BurnLearner {
             .map(|network| grad_clip::squared_norm(&network.valid()))
             .fold(Tensor::zeros([1], &sum.device()), |norm, square| norm + square);
         let read = Tensor::cat(vec![sum, norm], 0).try_into_data();
-        let read = read.map_err(|e| TrainError::Device(format!("{e:?}")))?;
+        let read = read.map_err(|e| TrainError::Device(one_line(e)))?;
         let read: Vec<f32> = read.iter::<f32>().collect();
         Ok(Some(Losses { sum: read[0], steps, weights: read[1] }))
     }

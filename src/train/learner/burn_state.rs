@@ -136,7 +136,7 @@ impl Critic {
 }
 
 /// Adam for a run.
-pub fn adam(options: &Options) -> ModuleOptimizer {
+fn adam(options: &Options) -> ModuleOptimizer {
     let beta_1 =
         options.distribution_matching.as_ref().map_or(BETA_1, |_| DistributionMatching::BETA_1);
     let config = AdamConfig::new().with_beta_1(beta_1).with_beta_2(BETA_2);

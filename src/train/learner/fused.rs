@@ -95,9 +95,9 @@ impl Learner for FusedLearner {
         Ok(())
     }
 
-    fn set_teacher(&mut self, options: &Options, _: Vec<Weights>) -> Result<(), TrainError> {
-        // Whatever is learned from a model needs Burn.
-        options.for_kernels().map(|_| ()).map_err(TrainError::Unsupported)
+    fn set_teacher(&mut self, _: &Options, _: Vec<Weights>) -> Result<(), TrainError> {
+        // Whatever is learned from a model needs Burn, or there would be no such learner.
+        Ok(())
     }
 
     fn resume(&mut self, options: &Options, records: Records) -> Result<(), TrainError> {
@@ -120,11 +120,13 @@ impl Learner for FusedLearner {
         let (sigmas, classes) = levels_of_step(options, images, indices, step, share.clone());
         let examples = indices[share.clone()].iter().zip(sigmas).zip(classes);
         let examples = examples.map(|((&index, sigma), class)| Example { index, sigma, class });
-        let recipe = Recipe { parts: self.training.parts(), ..options.recipe() };
+        let recipe = Recipe { grad_accum_steps: self.training.parts(), ..options.recipe() };
         let step = TrainingStep::of_share(&recipe, &self.sizes, step, share, examples);
         self.steps += 1;
         let made = match self.membership.ranks() {
-            Some(ranks) => block_on(self.training.step_together(&step, |values| ranks.sum(values))),
+            Some(ranks) => {
+                block_on(self.training.step_together(&step, |values| ranks.all_reduce_sum(values)))
+            }
             None => {
                 // Waits until the GPU has done all but the last steps.
                 self.training.room();

@@ -34,7 +34,7 @@ pub trait Learner {
     /// has checked.
     ///
     /// # Errors
-    /// [`TrainError::Unsupported`] if the device cannot, [`TrainError::Teacher`] if a model is missing.
+    /// [`TrainError::Teacher`] if a model is missing.
     fn set_teacher(&mut self, options: &Options, models: Vec<Weights>) -> Result<(), TrainError>;
 
     /// Continues from a checkpoint.

@@ -19,7 +19,7 @@ pub(in crate::train) fn sum_over<M: Module>(
     // The loss travels with them.
     let device = loss.device();
     values.extend(loss.into_data().iter::<f32>());
-    ranks.sum(&mut values);
+    ranks.all_reduce_sum(&mut values);
     let loss = values.pop().unwrap_or(f32::NAN);
     let mut scatter = Scatter { grads, values: &values };
     module.visit(&mut scatter);

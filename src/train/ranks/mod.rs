@@ -18,15 +18,15 @@ pub trait Ranks {
     /// The number of this process, from 0.
     fn rank(&self) -> usize;
 
-    /// How many there are.
-    fn count(&self) -> usize;
+    /// How many there are, the *world size*.
+    fn world_size(&self) -> usize;
 
     /// Rank 0 says whether there is another step; the others wait for what it says, whatever they
     /// say themselves. All ranks get the answer.
     fn another_step(&self, there_is: bool) -> bool;
 
-    /// Adds numbers up over all ranks. Afterwards all have the same sums, to the last bit.
-    fn sum(&self, values: &mut [f32]);
+    /// Adds numbers up over all ranks: an *all-reduce*. Afterwards all have the same sums, to the last bit.
+    fn all_reduce_sum(&self, values: &mut [f32]);
 
     /// Ends the processes of all ranks with this exit code. A rank that fails has to do so, since the
     /// others wait for it.
@@ -39,16 +39,16 @@ impl Ranks for Rc<dyn Ranks> {
         (**self).rank()
     }
 
-    fn count(&self) -> usize {
-        (**self).count()
+    fn world_size(&self) -> usize {
+        (**self).world_size()
     }
 
     fn another_step(&self, there_is: bool) -> bool {
         (**self).another_step(there_is)
     }
 
-    fn sum(&self, values: &mut [f32]) {
-        (**self).sum(values);
+    fn all_reduce_sum(&self, values: &mut [f32]) {
+        (**self).all_reduce_sum(values);
     }
 
     fn abort(&self, code: i32) -> ! {
@@ -73,8 +73,8 @@ impl Membership {
 
     /// The places in a batch that this rank computes.
     pub fn share(&self, batch: usize) -> Range<usize> {
-        let (rank, count) = self.ranks().map_or((0, 1), |ranks| (ranks.rank(), ranks.count()));
-        batch * rank / count..batch * (rank + 1) / count
+        let (rank, size) = self.ranks().map_or((0, 1), |ranks| (ranks.rank(), ranks.world_size()));
+        batch * rank / size..batch * (rank + 1) / size
     }
 
     /// Rank 0 tells the others that there is another step.
@@ -114,7 +114,7 @@ mod tests {
             self.0
         }
 
-        fn count(&self) -> usize {
+        fn world_size(&self) -> usize {
             self.1
         }
 
@@ -122,7 +122,7 @@ mod tests {
             there_is
         }
 
-        fn sum(&self, _: &mut [f32]) {}
+        fn all_reduce_sum(&self, _: &mut [f32]) {}
 
         fn abort(&self, _: i32) -> ! {
             unreachable!("nothing fails here")

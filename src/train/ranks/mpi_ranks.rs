@@ -27,7 +27,7 @@ impl Ranks for MpiRanks {
         self.world.rank() as usize
     }
 
-    fn count(&self) -> usize {
+    fn world_size(&self) -> usize {
         self.world.size() as usize
     }
 
@@ -37,8 +37,8 @@ impl Ranks for MpiRanks {
         answer == [1]
     }
 
-    fn sum(&self, values: &mut [f32]) {
-        // Not an all-reduce, which may add in another order on each rank: the weights would drift
+    fn all_reduce_sum(&self, values: &mut [f32]) {
+        // Not MPI's all-reduce, which may add in another order on each rank: the weights would drift
         // apart.
         let leader = self.world.process_at_rank(0);
         if self.rank() == 0 {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::distance::{between, median, of_square, sample, square_below, to_nearest_other};
 use crate::net::ImageShape;
 use crate::pixel;
-use crate::recipe::stable_from;
+use crate::recipe::stable_sigma;
 
 /// The training image that is nearest to each of some images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -80,7 +80,7 @@ impl TrainingImages {
 
     /// The σ from which targets are stable, if that is known.
     pub fn stable_from(&self) -> Option<f32> {
-        self.median_nearest.map(stable_from)
+        self.median_nearest.map(stable_sigma)
     }
 
     /// The nearest of these to each of some images. With `mirrored`, a mirrored copy counts as well.

@@ -87,7 +87,7 @@ impl Trainer {
         let prepared = prepare(&gpu, &sizes, &data, &recipe, compile).await;
         // As when a trainer is dropped.
         let (compiler, training) = prepared.inspect_err(|_| gpu.device().destroy())?;
-        let recipe = Recipe { parts: training.parts(), ..recipe };
+        let recipe = Recipe { grad_accum_steps: training.parts(), ..recipe };
         let values = flat(&card.architecture, &weights);
         training.write(&TrainingState::new(values))?;
         training.keep();
@@ -252,7 +252,7 @@ async fn prepare(
         let _ = gpu.isolate(compiling).await;
     }
     let compiler = Compiler::new(gpu, check_training_with(gpu, best).await?)?;
-    let training = Training::new(&compiler, sizes, data, recipe.batch, recipe.parts)?;
+    let training = Training::new(&compiler, sizes, data, recipe.batch, recipe.grad_accum_steps)?;
     Ok((compiler, training))
 }
 

@@ -10,7 +10,7 @@ use super::tensor::{Id, Parameters, Shape, Slice, Tensor};
 use super::{Embedding, Plan};
 use crate::backend::fused::error::FusedError;
 use crate::net::ImageShape;
-use crate::net::weights::{Array, Weights};
+use crate::net::weights::{self, Array, Weights};
 
 /// A plan under construction.
 pub struct Builder<'a> {
@@ -347,10 +347,7 @@ impl<'a> Builder<'a> {
 
     /// A tensor of the weights by its whole name.
     fn tensor_of_weights(&self, name: &str, shape: &[usize]) -> Result<&'a Array, FusedError> {
-        let fits = |array: &&Array| {
-            array.shape == shape && array.values.len() == shape.iter().product::<usize>()
-        };
-        self.weights.get(name).filter(fits).ok_or_else(|| FusedError::Weights(name.to_owned()))
+        Ok(weights::tensor(self.weights, name, shape)?)
     }
 
     /// Appends parameters.

@@ -175,7 +175,7 @@ impl Network {
         let images = x.len() / dimension;
         for (what, found) in [("values of σ", sigmas.len()), ("classes", classes.len())] {
             if found != 1 && found != images {
-                return Err(FusedError::Conditions { what, found, images });
+                return Err(FusedError::Count { what, found, images });
             }
         }
         let mut score = Vec::with_capacity(x.len());

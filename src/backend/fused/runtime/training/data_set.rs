@@ -33,16 +33,16 @@ impl DataSet<'_> {
     /// Checks that the kernels of a network find what they read.
     ///
     /// # Errors
-    /// [`FusedError::Limit`] or [`FusedError::Conditions`] if they do not.
+    /// [`FusedError::Limit`] or [`FusedError::Count`] if they do not.
     pub(super) fn check(&self, sizes: &UNetDescription) -> Result<(), FusedError> {
         let &Self { bytes, labels, images, stable_from, .. } = self;
         let count = bytes.len() as u64;
         FusedError::check_limit("the data set", "of bytes in shaders", count, MOST_BYTES)?;
         if count != images as u64 * sizes.image_shape.dimension() as u64 {
-            return Err(FusedError::Conditions { what: "bytes", found: bytes.len(), images });
+            return Err(FusedError::Count { what: "bytes", found: bytes.len(), images });
         }
         if stable_from.is_some() && sizes.classes > 0 && labels.len() != images {
-            return Err(FusedError::Conditions { what: "labels", found: labels.len(), images });
+            return Err(FusedError::Count { what: "labels", found: labels.len(), images });
         }
         Ok(())
     }

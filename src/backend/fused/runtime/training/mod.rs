@@ -65,7 +65,7 @@ impl Training {
     /// see [`Self::parts`].
     ///
     /// # Errors
-    /// [`FusedError::Description`] if there is no such network, [`FusedError::Conditions`] if the
+    /// [`FusedError::Description`] if there is no such network, [`FusedError::Count`] if the
     /// data set is not of its images, [`FusedError::Limit`] if a buffer, a workgroup's memory or the
     /// number of workgroups is larger than the GPU allows, or the images are more than 4 GiB.
     pub fn new(
@@ -207,7 +207,7 @@ mod tests {
             seed: 1,
             steps: 1000,
             batch: 2,
-            parts,
+            grad_accum_steps: parts,
             learning_rate: 0.1,
             warmup_steps: 0,
             max_grad_norm: Recipe::MAX_GRAD_NORM,

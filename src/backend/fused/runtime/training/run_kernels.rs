@@ -30,7 +30,7 @@ impl RunKernels {
     /// The kernels of a run, as a compiler generates them.
     ///
     /// # Errors
-    /// [`FusedError::Description`] if there is no such network, [`FusedError::Conditions`] if the
+    /// [`FusedError::Description`] if there is no such network, [`FusedError::Count`] if the
     /// data set is not of its images, [`FusedError::Limit`] if the images are more than 4 GiB, or a
     /// workgroup's memory is larger than the GPU allows.
     pub fn new(

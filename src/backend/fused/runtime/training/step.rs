@@ -83,7 +83,7 @@ impl TrainingStep {
         };
         let time = step as i32 + 1;
         let root = (1.0 - BETA_2.powi(time)).sqrt();
-        let each = batch.div_ceil(recipe.parts);
+        let each = batch.div_ceil(recipe.grad_accum_steps);
         let part = |first: usize| PartRow {
             images: each.min(places.end - first) as u32,
             first: first as u32,
