@@ -41,6 +41,7 @@ pub enum FusedError {
     #[error(transparent)]
     Weights(#[from] WeightsMismatch),
     /// The GPU failed the self-test of training.
+    #[cfg(feature = "training")]
     #[error("this GPU computes wrong gradients, so nothing can be trained on it")]
     Gradients,
     /// The device is out of memory.
@@ -72,6 +73,7 @@ pub enum FusedError {
         images: usize,
     },
     /// A number of a training step is beyond what the run was made for.
+    #[cfg(feature = "training")]
     #[error("{what} is {found}, but must be at least {least} and below {end} in this run")]
     Step {
         /// Which number.

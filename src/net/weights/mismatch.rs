@@ -11,15 +11,13 @@ use crate::net::Architecture;
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum WeightsMismatch {
     /// They lack the tensor of this name.
-    #[error("the weights are of another network: the tensor `{0}` is missing")]
+    #[error("the tensor `{0}` is missing")]
     Missing(String),
     /// The network has no tensor of this name.
-    #[error("the weights are of another network, which also has a tensor `{0}`")]
+    #[error("the network has no tensor `{0}`")]
     Unexpected(String),
     /// A tensor has another shape.
-    #[error(
-        "the weights are of another network: the tensor `{name}` is {found:?} instead of {expected:?}"
-    )]
+    #[error("the tensor `{name}` is {found:?} instead of {expected:?}")]
     Shape {
         /// The tensor's name.
         name: String,
