@@ -45,7 +45,7 @@ impl Archive {
     fn list(&self) -> Result<Listing, DataError> {
         let io = |source| DataError::Io { path: self.path.clone(), source };
         match self.place {
-            Place::Zip => zip::list(&self.path).map_err(|e| io(e.into())),
+            Place::Zip => zip::list(&self.path).map_err(|e| io(zip::failure(e))),
             _ => tar::list(&self.path).map_err(io),
         }
     }
@@ -53,7 +53,9 @@ impl Archive {
     fn open_each(&self, entries: &[(u64, &str)], visit: &mut Open<'_>) -> Result<(), DataError> {
         let io = |source| DataError::Io { path: self.path.clone(), source };
         match self.place {
-            Place::Zip => zip::open_each(&self.path, entries, visit).map_err(|e| io(e.into())),
+            Place::Zip => {
+                zip::open_each(&self.path, entries, visit).map_err(|e| io(zip::failure(e)))
+            }
             _ => tar::open_each(&self.path, entries, visit).map_err(io),
         }
     }
@@ -176,6 +178,11 @@ impl Files {
     /// Says which entries could not be listed, and why; `None` if all could.
     pub fn cannot_list(&self) -> Option<String> {
         LoadReport { unreadable: self.unlisted.clone(), ..LoadReport::default() }.left_out()
+    }
+
+    /// Whether there is a file of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.binary_search_by(|known| known.as_str().cmp(name)).is_ok()
     }
 
     /// The path of a file, for people.

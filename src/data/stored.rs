@@ -4,8 +4,11 @@ use std::io::{self, Read};
 
 use super::decompress::decompressed;
 
-/// 2 GiB, for one image file or for all pixels, is more than this trainer is meant for.
+/// 2 GiB, for all pixels, is more than this trainer is meant for.
 pub(super) const MAX_BYTES: u64 = 1 << 31;
+
+/// The most bytes of one encoded image. While they are read, they may take three times as many.
+const ENCODED: u64 = 1 << 28;
 
 /// How many bytes a file may unpack to: this many, or [`MOST_TIMES`] as many as it has packed. The
 /// bytes of images become a hundredth at best; files made to fill the memory, a thousandth.
@@ -32,13 +35,12 @@ impl<'a> Stored<'a> {
     /// If they cannot be read, or are too many.
     pub fn bytes(self) -> Result<Vec<u8>, String> {
         let Self { reader, size, packed } = self;
-        let most = most(packed).min(MAX_BYTES);
+        let most = most(packed).min(ENCODED);
         if size > most {
             return Err(too_large(most, packed));
         }
         let mut bytes = Vec::new();
-        let mut reader = Bounded { reader, left: most, most, packed };
-        reader.read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+        Bounded::new(reader, most, packed).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
         Ok(bytes)
     }
 
@@ -49,8 +51,7 @@ impl<'a> Stored<'a> {
     pub fn unpacked(self) -> Result<Unpacked<'a>, String> {
         let Self { reader, packed, size } = self;
         let (reader, compressed) = decompressed(reader).map_err(|e| e.to_string())?;
-        let most = most(packed);
-        let reader = Bounded { reader, left: most, most, packed };
+        let reader = Bounded::new(reader, most(packed), packed);
         Ok(Unpacked { reader, size: (!compressed).then_some(size) })
     }
 }
@@ -78,11 +79,23 @@ impl Read for Unpacked<'_> {
 }
 
 /// Fails instead of reading more bytes than a file may unpack to.
-struct Bounded<R> {
+pub(super) struct Bounded<R> {
     reader: R,
     left: u64,
     most: u64,
     packed: u64,
+}
+
+impl<R> Bounded<R> {
+    fn new(reader: R, most: u64, packed: u64) -> Self {
+        Self { reader, left: most, most, packed }
+    }
+
+    /// An archive that is unpacked from so many bytes. It may have a file that is too large, which is
+    /// left out, but is not gone through without an end.
+    pub fn archive(reader: R, packed: u64) -> Self {
+        Self::new(reader, most(packed).max(MAX_BYTES), packed)
+    }
 }
 
 impl<R: Read> Read for Bounded<R> {
@@ -100,8 +113,8 @@ fn most(packed: u64) -> u64 {
 }
 
 fn too_large(most: u64, packed: u64) -> String {
-    if most >= MAX_BYTES {
-        return format!("larger than the {} GiB that fit in memory", MAX_BYTES >> 30);
+    if most < self::most(packed) {
+        return format!("larger than the {} MiB that one image may have", most >> 20);
     }
     format!("its {packed} bytes unpack to more than {} MiB, which no images do", most >> 20)
 }
@@ -131,8 +144,8 @@ mod tests {
         assert_eq!(read, 0);
         let (_, read) = refused(10, 1000);
         assert!(read <= 2 * UNPACKED, "{read}");
-        let (problem, read) = refused(MAX_BYTES + 1, MAX_BYTES + 1);
-        assert!(problem.contains("2 GiB") && read == 0, "{problem}");
+        let (problem, read) = refused(ENCODED + 1, ENCODED + 1);
+        assert!(problem.contains("256 MiB") && read == 0, "{problem}");
 
         let mut zeros = Zeros(0);
         let file = Stored { reader: &mut zeros, size: 10, packed: 10 }.unpacked();

@@ -10,12 +10,12 @@ use ::tar::{Archive, EntryType, GnuHeader, Header, PaxExtensions};
 use super::tree::{LONGEST_PATH, Tree};
 use crate::data::decompress::decompressed;
 use crate::data::entry::{Listing, slashed};
-use crate::data::stored::{Open, Stored};
+use crate::data::stored::{Bounded, Open, Stored};
 
 /// The size of a header, in bytes.
 pub(in crate::data) const BLOCK: usize = 512;
 
-type Stream = Box<dyn Read>;
+type Stream = Bounded<Box<dyn Read>>;
 
 /// Whether a file that begins like this is a tar archive. Before ustar there was no magic number,
 /// only a checksum.
@@ -31,8 +31,11 @@ fn has_its_checksum(header: &[u8; BLOCK]) -> bool {
     Header::from_byte_slice(header).cksum().is_ok_and(|stored| stored == sum)
 }
 
-fn open(path: &Path) -> io::Result<Archive<Stream>> {
-    Ok(Archive::new(decompressed(File::open(path)?)?.0))
+/// The unpacked bytes, and how many the file has.
+fn open(path: &Path) -> io::Result<(Stream, u64)> {
+    let file = File::open(path)?;
+    let packed = file.metadata()?.len();
+    Ok((Bounded::archive(decompressed(file)?.0, packed), packed))
 }
 
 fn is_file(kind: EntryType) -> bool {
@@ -44,8 +47,9 @@ fn is_file(kind: EntryType) -> bool {
 /// # Errors
 /// If the archive is damaged.
 pub(in crate::data) fn list(path: &Path) -> io::Result<Listing> {
-    let mut tree = Tree::default();
-    let mut headers = Headers { stream: decompressed(File::open(path)?)?.0, position: 0 };
+    let (stream, packed) = open(path)?;
+    let mut tree = Tree::of(packed);
+    let mut headers = Headers { stream, position: 0 };
     let mut told = Told::default();
     while let Some(header) = headers.next()? {
         let kind = header.entry_type();
@@ -63,6 +67,7 @@ pub(in crate::data) fn list(path: &Path) -> io::Result<Listing> {
         headers.skip_content(headers.position, told_size.unwrap_or(size))?;
         let name = name.map_or_else(|| header.path_bytes(), Cow::Owned);
         let target = target.map(Cow::Owned).or_else(|| header.link_name_bytes());
+        tree.count(name.len() + target.as_ref().map_or(0, |target| target.len()))?;
         // In a v7 archive, folders are files whose names end in a slash.
         let is_folder = kind.is_dir() || name.ends_with(b"/");
         let name = slashed(&name);
@@ -150,7 +155,7 @@ impl Told {
             return Ok(false);
         }
         // Pax has other properties besides: times, extended attributes.
-        let most = if is_long { LONGEST_PATH } else { 1 << 20 };
+        let most = if is_long { LONGEST_PATH as u64 } else { 1 << 20 };
         if size > most {
             let problem = format!("the name of an entry has {size} bytes");
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));
@@ -190,10 +195,10 @@ pub(in crate::data) fn open_each(
     files: &[(u64, &str)],
     visit: &mut Open<'_>,
 ) -> io::Result<()> {
-    let packed = std::fs::metadata(path)?.len();
     let mut files = files.to_vec();
     files.sort_unstable();
-    let mut archive = open(path)?;
+    let (stream, packed) = open(path)?;
+    let mut archive = Archive::new(stream);
     let mut entries = archive.entries()?;
     let mut rest = &files[..];
     while let Some(&(position, _)) = rest.first() {

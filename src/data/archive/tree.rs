@@ -1,7 +1,8 @@
 //! The files of an archive as they would be in a folder after unpacking: of two entries with one
 //! name the last counts, and links lead to what they link to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
 use std::ops::Bound;
 
 use crate::data::entry::{Listing, Source, shown};
@@ -12,6 +13,8 @@ use crate::data::entry::{Listing, Source, shown};
 pub(super) struct Tree {
     leaves: BTreeMap<Vec<u8>, Leaf>,
     problems: Vec<(String, String)>,
+    /// What is left for further entries, in bytes.
+    left: u64,
 }
 
 #[derive(Clone)]
@@ -29,15 +32,42 @@ enum Target {
 }
 
 /// The longest path in Linux, in bytes, and so the longest name or target of a link.
-pub(super) const LONGEST_PATH: u64 = 4096;
+pub(super) const LONGEST_PATH: usize = 4096;
 /// The most symbolic links on the way to a file, as in Linux.
 const HOPS: usize = 40;
 /// The most folders inside one another that are entered through a link.
 const DEEPEST: usize = 100;
-/// The most files that links to folders may add, as such links can multiply.
-const LINKED: usize = 1 << 20;
+/// How many bytes the names may have that links to folders add, as such links can multiply: about a
+/// million names.
+const LINKED: usize = 1 << 27;
+/// How many bytes a name counts besides its own, for what is kept beside it.
+const BESIDE: usize = 100;
+
+/// How many folders may be gone through to follow all links of an archive; long paths count more.
+const STEPS: usize = 1 << 24;
+
+/// How many bytes the names of an archive may have, besides as many as the archive itself. Each
+/// entry counts [`BESIDE`] bytes more.
+const NAMES: u64 = 1 << 27;
+/// What an archive with more entries says.
+pub(super) const TOO_MANY: &str = "it has more entries than an archive of its size should";
 
 impl Tree {
+    /// The tree of an archive of so many bytes.
+    pub fn of(packed: u64) -> Self {
+        Self { left: packed.saturating_add(NAMES), ..Self::default() }
+    }
+
+    /// Counts an entry whose name, and target if it is a link, have so many bytes.
+    ///
+    /// # Errors
+    /// If it is one too many.
+    pub fn count(&mut self, bytes: usize) -> io::Result<()> {
+        let left = self.left.checked_sub((bytes + BESIDE) as u64);
+        self.left = left.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, TOO_MANY))?;
+        Ok(())
+    }
+
     /// Adds a file. `entry` is where the archive has it.
     pub fn file(&mut self, path: &[u8], entry: u64) {
         self.put(path, Leaf::File(entry));
@@ -45,6 +75,9 @@ impl Tree {
 
     /// Adds a symbolic link.
     pub fn link(&mut self, path: &[u8], target: &[u8]) {
+        if target.len() > LONGEST_PATH {
+            return self.problem(path, "a link to a name that is too long".into());
+        }
         self.put(path, Leaf::Link(target.to_vec()));
     }
 
@@ -61,10 +94,13 @@ impl Tree {
 
     /// Notes that an entry cannot be read.
     pub fn problem(&mut self, path: &[u8], problem: String) {
-        self.problems.push((shown(path), problem));
+        self.problems.push((shown(&path[..path.len().min(LONGEST_PATH)]), problem));
     }
 
     fn put(&mut self, path: &[u8], leaf: Leaf) {
+        if path.len() > LONGEST_PATH {
+            return self.problem(path, TOO_LONG.into());
+        }
         let Some(path) = normal(path) else {
             return self.problem(path, "outside of the archive's folder".into());
         };
@@ -79,57 +115,31 @@ impl Tree {
     }
 
     /// The files, and what cannot be read.
-    pub fn list(self) -> Listing {
-        let mut listing = Listing::default();
-        self.expand(b"", b"", &[], &mut listing);
-        listing.problems.splice(0..0, self.problems);
+    pub fn list(mut self) -> Listing {
+        let problems = std::mem::take(&mut self.problems);
+        // Each link is followed once, however often its folder is entered.
+        let mut left = STEPS;
+        let targets = self.leaves.iter().filter_map(|(path, leaf)| match leaf {
+            Leaf::File(_) => None,
+            Leaf::Link(_) => Some((&path[..], self.resolve(path, &mut left))),
+        });
+        let mut listing = Listing { files: vec![], problems };
+        let targets = targets.collect();
+        let mut expansion = Expansion { tree: &self, targets, left: LINKED, listing: &mut listing };
+        // Only names that are added can be too many, and those in the root are not.
+        let _ = expansion.folder(b"", b"", &[]);
         listing
     }
 
-    /// Lists the files of a folder, which is shown as `name`. `above` are the folders by which it
-    /// was reached, so that no circle is followed.
-    fn expand(&self, folder: &[u8], name: &[u8], above: &[&[u8]], listing: &mut Listing) {
-        for (path, leaf) in self.inside(folder) {
-            let inner = if folder.is_empty() { path } else { &path[folder.len() + 1..] };
-            let name = joined(name, inner);
-            let target = match leaf {
-                Leaf::File(entry) => Ok(Target::File(*entry)),
-                Leaf::Link(target) => self.resolve(path).map_err(|problem| {
-                    let problem = format!("a link to {}, {problem}", shown(target));
-                    (shown(&name), problem)
-                }),
-            };
-            let result = target.and_then(|target| match target {
-                Target::File(entry) => {
-                    listing.files.push((name.clone(), Source::Entry(entry)));
-                    Ok(())
-                }
-                Target::Folder(target) => {
-                    let here = folders(path).filter(|parent| parent.len() >= folder.len());
-                    let above: Vec<&[u8]> = above.iter().copied().chain(here).collect();
-                    let fail = |problem: &str| Err((shown(&name), problem.into()));
-                    if above.contains(&&target[..]) {
-                        return fail("a link to a folder that it is in");
-                    }
-                    let count = listing.files.len() + listing.problems.len();
-                    if above.len() > DEEPEST || count > self.leaves.len() + LINKED {
-                        return fail("a link to a folder, after too many such links");
-                    }
-                    self.expand(&target, &name, &above, listing);
-                    Ok(())
-                }
-            });
-            listing.problems.extend(result.err());
-        }
-    }
-
-    /// Follows the links in a path.
-    fn resolve(&self, path: &[u8]) -> Result<Target, String> {
+    /// Follows the links in a path. `left` is what is left of [`STEPS`].
+    fn resolve(&self, path: &[u8], left: &mut usize) -> Result<Target, String> {
         let missing = || "which is not in the archive".to_owned();
         let mut rest: Vec<&[u8]> = path.rsplit(|&byte| byte == b'/').collect();
         let mut at = Vec::new();
         let mut hops = 0;
         while let Some(part) = rest.pop() {
+            let steps = 1 + at.len() / 64;
+            *left = left.checked_sub(steps).ok_or("after too many other links")?;
             let parent = at.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
             match part {
                 b"" | b"." => {}
@@ -167,6 +177,83 @@ impl Tree {
         let prefix = start.clone();
         let range = self.leaves.range((Bound::Included(start), Bound::Unbounded));
         range.take_while(move |(path, _)| path.starts_with(&prefix))
+    }
+}
+
+const TOO_LONG: &str = "its name is too long";
+
+/// The names of a tree's files, also those that links add.
+struct Expansion<'a> {
+    tree: &'a Tree,
+    /// What each link leads to, or why to nothing.
+    targets: HashMap<&'a [u8], Result<Target, String>>,
+    /// What is left of [`LINKED`].
+    left: usize,
+    listing: &'a mut Listing,
+}
+
+impl Expansion<'_> {
+    /// Lists the files of a folder, which is shown as `name`. `above` are the folders by which it
+    /// was reached, so that no circle is followed.
+    ///
+    /// # Errors
+    /// If links have added as many names as they may.
+    fn folder(&mut self, folder: &[u8], name: &[u8], above: &[&[u8]]) -> Result<(), String> {
+        let tree = self.tree;
+        for (path, leaf) in tree.inside(folder) {
+            let inner = if folder.is_empty() { path } else { &path[folder.len() + 1..] };
+            let name = joined(name, inner);
+            if !above.is_empty() {
+                let said = if let Leaf::Link(target) = leaf { target.len() } else { 0 };
+                let left = self.left.checked_sub(name.len() + said + BESIDE);
+                self.left = left.unwrap_or(0);
+                left.ok_or("a link to a folder, after too many such links")?;
+            }
+            let result = match leaf {
+                _ if name.len() > LONGEST_PATH => Err(TOO_LONG.into()),
+                Leaf::File(entry) => {
+                    self.listing.files.push((name.clone(), Source::Entry(*entry)));
+                    Ok(())
+                }
+                Leaf::Link(said) => self.link(folder, path, &name, said, above),
+            };
+            if let Err(problem) = result {
+                self.listing.problems.push((shown(&name), problem));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists what a link leads to, which says `said`.
+    ///
+    /// # Errors
+    /// Why it leads nowhere, or where it leads cannot be listed.
+    fn link(
+        &mut self,
+        folder: &[u8],
+        path: &[u8],
+        name: &[u8],
+        said: &[u8],
+        above: &[&[u8]],
+    ) -> Result<(), String> {
+        let target = match self.targets.get(path) {
+            Some(Ok(Target::Folder(target))) => target.clone(),
+            Some(Ok(Target::File(entry))) => {
+                self.listing.files.push((name.to_vec(), Source::Entry(*entry)));
+                return Ok(());
+            }
+            Some(Err(problem)) => return Err(format!("a link to {}, {problem}", shown(said))),
+            None => return Ok(()),
+        };
+        let here = folders(path).filter(|parent| parent.len() >= folder.len());
+        let above: Vec<&[u8]> = above.iter().copied().chain(here).collect();
+        if above.contains(&&target[..]) {
+            return Err("a link to a folder that it is in".into());
+        }
+        if above.len() > DEEPEST {
+            return Err("a link to a folder, after too many such links".into());
+        }
+        self.folder(&target, name, &above)
     }
 }
 
@@ -298,6 +385,22 @@ mod tests {
         }
         tree.file(b"29/1", 1);
         let Listing { files, problems } = tree.list();
-        assert!(files.len() <= LINKED + 100 && !problems.is_empty());
+        assert!(files.len() <= LINKED / BESIDE && (1..100).contains(&problems.len()));
+    }
+
+    #[test]
+    fn names_are_no_longer_than_paths_can_be() {
+        let mut tree = Tree::default();
+        let long = "x".repeat(LONGEST_PATH - 10);
+        tree.link(format!("a/{long}").as_bytes(), b"../b");
+        for name in ["1", "12345678"] {
+            tree.file(format!("b/{name}").as_bytes(), 1);
+        }
+        tree.file(&[b'y'; LONGEST_PATH + 1], 2);
+        tree.link(b"c", &[b'y'; LONGEST_PATH + 1]);
+        let (names, problems) = listed(tree);
+        assert_eq!(names.len(), 3);
+        assert!(problems.iter().all(|problem| problem.ends_with("too long")), "{problems:?}");
+        assert_eq!(problems.len(), 3);
     }
 }

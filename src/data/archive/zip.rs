@@ -2,29 +2,69 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 use std::str;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::zip::read::ZipFile;
-use ::zip::result::ZipResult;
+use ::zip::result::{ZipError, ZipResult};
 use ::zip::{CompressionMethod, ZipArchive};
 use flate2::Crc;
 
-use super::tree::{LONGEST_PATH, Tree};
+use super::tree::{LONGEST_PATH, TOO_MANY, Tree};
 use crate::data::decompress::{decompressed, lzma};
 use crate::data::entry::{Listing, slashed};
 use crate::data::stored::{Open, Stored};
 
-type Stream = BufReader<File>;
+type Stream = BufReader<Limited>;
 
 /// Opens an archive.
 ///
 /// # Errors
-/// If it is none, or damaged.
+/// If it is none, or damaged, or has too many entries.
 pub(in crate::data) fn open(path: &Path) -> ZipResult<ZipArchive<Stream>> {
-    ZipArchive::new(BufReader::new(File::open(path)?))
+    let file = File::open(path)?;
+    // The library keeps a dozen times the bytes of the directory.
+    let left = Arc::new(AtomicU64::new(DIRECTORY + file.metadata()?.len() / 4));
+    let archive = ZipArchive::new(BufReader::new(Limited { file, left: left.clone() }))?;
+    left.store(u64::MAX, Ordering::Relaxed);
+    Ok(archive)
+}
+
+/// The most bytes of the directory of an archive, besides a quarter of the archive.
+const DIRECTORY: u64 = 1 << 25;
+
+/// A file of which only so many bytes can be read.
+pub(in crate::data) struct Limited {
+    file: File,
+    left: Arc<AtomicU64>,
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        let left = self.left.load(Ordering::Relaxed).checked_sub(count as u64);
+        let too_many = || io::Error::new(io::ErrorKind::FileTooLarge, TOO_MANY);
+        self.left.store(left.ok_or_else(too_many)?, Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+impl Seek for Limited {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// Why an archive cannot be read, once.
+pub(in crate::data) fn failure(error: ZipError) -> io::Error {
+    match error {
+        ZipError::Io(error) => error,
+        error => error.into(),
+    }
 }
 
 /// What the archive says of a file.
@@ -50,18 +90,22 @@ impl Entry {
 /// If the archive is damaged.
 pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
     let mut archive = open(path)?;
-    let mut tree = Tree::default();
+    let packed = std::fs::metadata(path)?.len();
+    let mut tree = Tree::of(packed);
     let mut entries = Vec::new();
     for index in 0..archive.len() {
         match archive.by_index_raw(index).map(|file| Entry::of(index, &file)) {
-            Ok(entry) => entries.push(entry),
+            Ok(entry) => {
+                tree.count(entry.name.len())?;
+                entries.push(entry);
+            }
             Err(error) => {
                 let name = archive.name_for_index(index).unwrap_or("an entry").to_owned();
                 tree.problem(name.as_bytes(), error.to_string());
             }
         }
     }
-    let problems = impossible(&entries, std::fs::metadata(path)?.len());
+    let problems = impossible(&entries, packed);
     for Entry { index, name, is_link, .. } in entries {
         if let Some(&problem) = problems.get(&index) {
             tree.problem(&name, problem.into());
@@ -76,7 +120,7 @@ pub(in crate::data) fn list(path: &Path) -> ZipResult<Listing> {
         }
         let mut target = Vec::new();
         let link = content(&mut archive, index);
-        match link.map(|link| link.reader.take(LONGEST_PATH).read_to_end(&mut target)) {
+        match link.map(|link| link.reader.take(LONGEST_PATH as u64 + 1).read_to_end(&mut target)) {
             Ok(Ok(_)) => tree.link(&name, &slashed(&target)),
             Ok(Err(error)) => tree.problem(&name, error.to_string()),
             Err(problem) => tree.problem(&name, problem),
