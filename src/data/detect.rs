@@ -1,10 +1,14 @@
 //! Recognizes the kind of data at a path; the only place that decides this.
 
+use std::collections::HashSet;
+
 use super::entry::Place;
 use super::error::DataError;
 use super::files::Files;
 use super::format::{Format, is_npy, role};
+use super::reading::first_few;
 use super::spelling::{base, is_image_name, plain, without_compression};
+use super::stored::Stored;
 use super::{decode, image_files, npy, unsupported};
 use crate::download::sha256;
 
@@ -79,7 +83,7 @@ fn named(files: &Files, wanted: &dyn Fn(&str) -> bool) -> Vec<String> {
     // People often keep an archive beside what they unpacked from it.
     let packed = |name: &str| {
         let bare = without_compression(name);
-        bare != name && files.names.iter().any(|other| other == bare)
+        bare != name && files.has(bare)
     };
     let names = files.names.iter().filter(|name| wanted(&base(name)) && !packed(name));
     names.cloned().collect()
@@ -178,13 +182,17 @@ fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
     let mut images: Vec<String> = of(Some(false)).collect();
     if images.is_empty() {
         images = of(None).collect();
-        let is_images = |name: &String| {
-            let fail = |problem| DataError::Format { path: files.path(name), problem };
-            files.with(name, |file| npy::check(file).map(|_| ()).map_err(fail)).is_ok()
-        };
-        let of_images: Vec<_> = images.iter().filter(|name| is_images(name)).collect();
+        let mut of_images = Vec::new();
+        files.open_each(&images, &mut |name, file| {
+            let file = file.and_then(Stored::unpacked);
+            if file.is_ok_and(|mut file| npy::check(&mut file).is_ok()) {
+                of_images.push(name.to_owned());
+            }
+        })?;
         if !of_images.is_empty() {
-            images = of_images.into_iter().cloned().collect();
+            // Not in the order of an archive.
+            of_images.sort_unstable();
+            images = of_images;
         }
     }
     let (mut held_out, mut train): (Vec<_>, Vec<_>) =
@@ -210,13 +218,13 @@ fn nothing(files: &Files, head: &[u8]) -> DataError {
 
 fn one(files: &Files, names: Vec<String>, what: &str) -> Result<Vec<String>, DataError> {
     let [first, others @ ..] = &names[..] else {
-        return Err(not_one(files, "none", what));
+        return Err(not_one(files, "none".into(), what));
     };
     // Data sets are passed around with the same file in several spellings.
     if others.is_empty() || (same(others, first) && same_content(files, &names)?) {
         return Ok(vec![first.clone()]);
     }
-    Err(not_one(files, &names.join(", "), what))
+    Err(not_one(files, first_few(names.into_iter()), what))
 }
 
 fn same(others: &[String], first: &str) -> bool {
@@ -224,15 +232,19 @@ fn same(others: &[String], first: &str) -> bool {
 }
 
 fn same_content(files: &Files, names: &[String]) -> Result<bool, DataError> {
-    let mut hashes = Vec::new();
-    for name in names {
-        let fail = |problem| DataError::Format { path: files.path(name), problem };
-        hashes.push(files.with(name, |file| sha256(file).map_err(|e| fail(e.to_string())))?);
-    }
-    Ok(hashes.iter().all(|hash| *hash == hashes[0]))
+    let mut hashes = HashSet::new();
+    let mut result = Ok(());
+    files.open_each(names, &mut |name, file| {
+        let hash = file.and_then(Stored::unpacked);
+        match hash.and_then(|mut file| sha256(&mut file).map_err(|e| e.to_string())) {
+            Ok(hash) => _ = hashes.insert(hash),
+            Err(problem) => result = Err(DataError::Format { path: files.path(name), problem }),
+        }
+    })?;
+    result.map(|()| hashes.len() == 1)
 }
 
-fn not_one(files: &Files, found: &str, what: &str) -> DataError {
+fn not_one(files: &Files, found: String, what: &str) -> DataError {
     DataError::Format {
         path: files.root.clone(),
         problem: format!("expected one {what}, found {found}; give --data one file"),

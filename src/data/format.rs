@@ -1,5 +1,6 @@
 //! The formats of arrays: what each is called, how its files are read, and where its labels are.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::entry::Place;
@@ -153,18 +154,16 @@ impl Format {
         if self != Self::Npy || files.place == Place::Single {
             return None;
         }
-        let is_used = |name: &&String| {
-            images.contains(name)
-                || images.iter().any(|images| self.labels_of(files, images) == Some(*name))
-        };
+        let labels = images.iter().filter_map(|images| self.labels_of(files, images));
+        let used: HashSet<&String> = images.iter().copied().chain(labels).collect();
         // An archive is often kept beside what was unpacked from it.
         let is_packed = |name: &&String| {
             let bare = without_compression(name);
-            bare != name.as_str() && files.names.iter().any(|other| other == bare)
+            bare != name.as_str() && files.has(bare)
         };
         let others = files.names.iter().filter(|name| is_npy(name) && !is_packed(name));
         let others: Vec<String> = others
-            .filter(|name| !is_used(name))
+            .filter(|name| !used.contains(name))
             .map(|name| name.strip_suffix(".npy").unwrap_or(name).to_owned())
             .collect();
         (!others.is_empty()).then(|| {
