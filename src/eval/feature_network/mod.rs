@@ -3,9 +3,11 @@
 //! With the weights of Inception, this is what the field calls FID (Heusel et al. 2017).
 
 mod error;
+mod operators;
 mod preprocessing;
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rten::{
     DataType, Dimension, LoadErrorKind, Model, ModelOptions, NodeId, ValueOrView, ValueType,
@@ -44,6 +46,9 @@ const MOST_VALUES: usize = 1 << 28;
 
 impl FeatureNetwork {
     /// Reads an ONNX file, and checks that it runs with its preprocessing.
+    ///
+    /// The file is a program. It has no loops and no branches, so it ends; but nothing limits the
+    /// memory that its operators ask for.
     ///
     /// # Errors
     /// [`FeatureNetworkError`] says what does not fit.
@@ -121,8 +126,8 @@ impl FeatureNetwork {
             shape[axis] = size;
         }
         let input = ValueOrView::from(Tensor::from_data(&shape, input));
-        let found = self.model.run_n(vec![(self.input, input)], [self.output], None);
-        let [found] = found.map_err(|error| Error::Run(one_line(error)))?;
+        let run = || self.model.run_n(vec![(self.input, input)], [self.output], None);
+        let [found] = caught(run)?.map_err(|error| Error::Run(one_line(error)))?;
         let what = format!("{} of {:?}", found.dtype(), found.shape());
         let not_features = || Error::Features { name: self.output_name(), found: what };
         let found: Tensor<f32> = match found.try_into() {
@@ -240,13 +245,23 @@ fn input_sizes(
 }
 
 fn load(bytes: Vec<u8>, optimized: bool) -> Result<Model, Error> {
-    let model = ModelOptions::with_all_ops().enable_optimization(optimized).load(bytes);
-    model.map_err(|error| match error.kind() {
+    let mut options = ModelOptions::with_ops(operators::usual());
+    options.enable_optimization(optimized);
+    caught(|| options.load(bytes))?.map_err(|error| match error.kind() {
         LoadErrorKind::UnknownFileType
         | LoadErrorKind::FormatNotEnabled
         | LoadErrorKind::ParseError => Error::NotOnnx,
         LoadErrorKind::ExternalDataError => Error::ExternalWeights(one_line(error)),
         _ => Error::Unsupported(one_line(error)),
+    })
+}
+
+/// What the runtime returns. With some sizes its operators panic.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        Error::Run(one_line(text.unwrap_or("it panicked")))
     })
 }
 
