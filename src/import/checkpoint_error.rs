@@ -10,6 +10,9 @@ use crate::words::{self, one_line};
 /// The most parameters that a model file can hold.
 pub(super) const MOST: usize = ModelFile::MAX_BYTES / 2;
 
+/// The most networks in a checkpoint: each is compared with all others.
+pub(super) const MOST_NETWORKS: usize = 256;
+
 /// Why a checkpoint cannot be read.
 #[derive(Debug, Error)]
 pub enum CheckpointError {
@@ -46,6 +49,12 @@ pub enum CheckpointError {
          `{FIRST}`"
     )]
     NoNetwork,
+    /// There are more networks in it than training keeps.
+    #[error(
+        "the checkpoint has {0} networks, more than the {MOST_NETWORKS} that are told apart: save one \
+         alone, with torch.save(network.state_dict(), …)"
+    )]
+    Networks(usize),
     /// There is only a moving average without the names of its tensors.
     #[error(
         "`{0}` holds weights without their names, and the checkpoint has no network of NCSN or \

@@ -5,6 +5,8 @@
 //! a key tell whether the weights are an average; their place in the file or in the alphabet does
 //! not.
 
+use std::collections::{BTreeMap, HashSet};
+
 /// The tensor by which a network is recognized.
 pub(super) const FIRST: &str = "begin_conv.weight";
 /// The noise levels of NCSNv2, the only tensor of a network that is not trained.
@@ -68,10 +70,11 @@ pub(super) fn find<'a>(
     tensors: impl Iterator<Item = (&'a str, usize)> + Clone,
     root: Root,
 ) -> Vec<Network> {
-    let has = |name: &str| tensors.clone().any(|(found, _)| found == name);
+    let names: HashSet<&str> = tensors.clone().map(|(name, _)| name).collect();
+    let has = |name: &str| names.contains(name);
     let mut networks: Vec<Network> = Vec::new();
-    let mut lists: Vec<(&str, Vec<usize>, bool)> = Vec::new();
-    for (name, dimensions) in tensors.clone() {
+    let mut lists: BTreeMap<&str, (Vec<usize>, bool)> = BTreeMap::new();
+    for (name, dimensions) in tensors {
         if let Some(prefix) = name.strip_suffix(FIRST).filter(|p| p.is_empty() || p.ends_with('.'))
         {
             let count = count(prefix, has);
@@ -85,16 +88,12 @@ pub(super) fn find<'a>(
             name.rsplit_once('.').map(|(prefix, index)| (prefix, index.parse()))
         {
             // Convolutions have four dimensions; a list without any is of losses, say.
-            match lists.iter_mut().find(|(found, ..)| *found == prefix) {
-                Some((_, indices, weights)) => {
-                    indices.push(index);
-                    *weights |= dimensions == 4;
-                }
-                None => lists.push((prefix, vec![index], dimensions == 4)),
-            }
+            let (indices, weights) = lists.entry(prefix).or_default();
+            indices.push(index);
+            *weights |= dimensions == 4;
         }
     }
-    for (prefix, mut indices, weights) in lists {
+    for (prefix, (mut indices, weights)) in lists {
         indices.sort_unstable();
         let whole = indices.iter().enumerate().all(|(expected, &index)| index == expected);
         let prefix = format!("{prefix}.");

@@ -2,11 +2,12 @@
 //! may keep them under other names, or as a list without any.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use pytorch_reader::{PytorchReader, Tensor};
 
-use super::checkpoint_error::CheckpointError;
+use super::checkpoint_error::{CheckpointError, MOST_NETWORKS};
 use super::networks::{self, Naming, Network, Root, SIGMAS, dotless};
 use super::saved_object::names;
 use super::values::array;
@@ -40,6 +41,9 @@ impl Tensors {
         }
         let named = all.iter().map(|(name, tensor)| (name.as_str(), tensor.shape().len()));
         let networks = networks::find(named, root);
+        if networks.len() > MOST_NETWORKS {
+            return Err(CheckpointError::Networks(networks.len()));
+        }
         Ok(Self { path, size, root, all, networks })
     }
 
@@ -83,12 +87,20 @@ impl Tensors {
         let Network { prefix, .. } = network;
         // Another network can be at a key within the dictionary of this one.
         let inner = self.networks.iter().map(|other| other.prefix.as_str());
-        let inner: Vec<&str> =
+        let mut inner: Vec<&str> =
             inner.filter(|other| other.len() > prefix.len() && other.starts_with(prefix)).collect();
-        let tensors = self.all.iter();
-        tensors.filter_map(move |(name, tensor)| {
-            let outside = !inner.iter().any(|inner| name.starts_with(inner));
-            Some((name.strip_prefix(prefix)?, tensor)).filter(|_| outside)
+        inner.sort_unstable();
+        // What is in one of them is in the outermost, too.
+        inner.dedup_by(|next, outer| next.starts_with(*outer));
+        let tensors =
+            self.all.range::<str, _>((Bound::Included(prefix.as_str()), Bound::Unbounded));
+        let tensors = tensors.map_while(move |(name, tensor)| {
+            Some((name, name.strip_prefix(prefix.as_str())?, tensor))
+        });
+        tensors.filter_map(move |(name, key, tensor)| {
+            let before = inner.partition_point(|inner| *inner <= name.as_str());
+            let outside = !inner[..before].last().is_some_and(|inner| name.starts_with(inner));
+            outside.then_some((key, tensor))
         })
     }
 
