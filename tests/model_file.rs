@@ -79,6 +79,8 @@ fn what_is_not_a_model_is_refused() {
     for length in [7, 8, 100, whole.len() / 2, whole.len() - 1] {
         assert!(matches!(refused(&whole[..length]), ModelError::Container(_)), "{length} bytes");
     }
+    let long = refused(&with_header(&format!("{{{}}}", " ".repeat(1 << 24)), 0));
+    assert!(long.to_string().contains("header is too long"), "{long}");
     let no_card = safetensors::serialize([] as [(&str, TensorView<'_>); 0], None).expect("empty");
     assert!(matches!(refused(&no_card), ModelError::NoCard(_)));
 }

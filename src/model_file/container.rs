@@ -15,7 +15,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor}
 use super::container_error::ContainerError;
 use super::error::ModelError;
 use super::json;
-use super::size::MAX_BYTES;
+use super::size::{MAX_BYTES, MAX_HEADER};
 
 /// What a file holds.
 pub(crate) struct Container<'a> {
@@ -90,7 +90,11 @@ impl<'a> Container<'a> {
         let (length, rest) = bytes.split_first_chunk().ok_or(ContainerError::NoHeader)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).ok();
         let parts = length.and_then(|length| rest.split_at_checked(length));
+        let parts = parts.filter(|(header, _)| header.len() <= MAX_HEADER);
         let (header, data) = parts.ok_or(match rest.first() {
+            Some(b'{') if length.is_none_or(|length| length > MAX_HEADER) => {
+                ContainerError::TooLong
+            }
             // Where the header should begin.
             None | Some(b'{') => ContainerError::HeaderLength,
             Some(_) => ContainerError::Foreign,

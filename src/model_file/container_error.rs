@@ -13,6 +13,9 @@ pub enum ContainerError {
     /// The header would reach beyond the end.
     #[error("it ends within its header; was the download cut off?")]
     HeaderLength,
+    /// The header is longer than any model's.
+    #[error("its header is too long")]
+    TooLong,
     /// What should be the length of the header is another format's beginning.
     #[error("it begins like a file of another kind")]
     Foreign,

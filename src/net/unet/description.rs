@@ -50,6 +50,9 @@ const LIMIT: usize = 4096;
 const PIXELS: usize = 256;
 /// The most resolutions.
 const LEVELS: usize = 8;
+/// The most weights of an attention layer for one image, which is the number of heads times the
+/// square of the number of positions: 256 MiB. Four heads may attend among 64 × 64 positions.
+const ATTENTION: usize = 1 << 26;
 /// The largest scale of guidance.
 const MOST_GUIDANCE: f32 = 100.0;
 
@@ -81,10 +84,14 @@ impl UNetDescription {
     /// Where positions attend to each other by default: not at the finest resolution, and not among
     /// more than 16 × 16 positions, since memory and time grow with their square.
     pub fn usual_attention(&self) -> Vec<bool> {
-        let Self { image_shape, patch, widths, .. } = self;
-        let side = |pixels: usize, level| (pixels / patch.max(&1)) >> level;
-        let positions = |level| side(image_shape.height, level) * side(image_shape.width, level);
-        (0..widths.len().min(LEVELS)).map(|level| level > 0 && positions(level) <= 256).collect()
+        let levels = 0..self.widths.len().min(LEVELS);
+        levels.map(|level| level > 0 && self.positions(level) <= 256).collect()
+    }
+
+    /// How many positions there are at a resolution.
+    fn positions(&self, level: usize) -> usize {
+        let side = |pixels: usize| (pixels / self.patch.max(1)) >> level;
+        side(self.image_shape.height) * side(self.image_shape.width)
     }
 
     pub(in crate::net) fn check(&self) -> Result<(), DescriptionError> {
@@ -109,12 +116,19 @@ impl UNetDescription {
             return fail(format!("{a} attention flags for {w} widths"));
         }
         image_shape.check_multiples_of(patch << (widths.len() - 1))?;
-        for (&width, &attends) in widths.iter().zip(attention) {
+        for (level, (&width, &attends)) in widths.iter().zip(attention).enumerate() {
             if !(1..=LIMIT).contains(&width) || width % groups != 0 {
                 return fail(format!("a width of {width} is not a multiple of {groups} groups"));
             }
             if attends && width % heads != 0 {
                 return fail(format!("a width of {width} is not a multiple of {heads} heads"));
+            }
+            // Of sizes that were checked, so that nothing overflows.
+            let positions = self.positions(level);
+            if attends && (heads * positions).saturating_mul(positions) > ATTENTION {
+                return fail(format!(
+                    "attention with {heads} heads among {positions} positions takes too much memory"
+                ));
             }
         }
         if !self.embedding.is_multiple_of(2) {
@@ -146,6 +160,10 @@ mod tests {
 
     #[test]
     fn impossible_sizes_are_refused_by_name() {
+        fn large(d: &mut UNetDescription, side: usize, heads: usize) {
+            (d.image_shape.height, d.image_shape.width, d.patch) = (side, side, 1);
+            (d.attention, d.heads) = (vec![true; 2], heads);
+        }
         let refused = |change: fn(&mut UNetDescription)| {
             let mut description = mnist();
             change(&mut description);
@@ -159,6 +177,11 @@ mod tests {
         assert!(refused(|d| d.widths[0] = 1 << 30).contains("width of"));
         assert!(refused(|d| d.heads = 7).contains("7 heads"));
         assert!(refused(|d| d.attention = vec![true]).contains("1 attention flags"));
+        assert!(refused(|d| large(d, 96, 1)).contains("9216 positions"));
+        assert!(refused(|d| large(d, 64, 8)).contains("8 heads"));
+        let mut widest = mnist();
+        large(&mut widest, 64, 4);
+        assert_eq!(widest.check(), Ok(()));
         assert!(refused(|d| d.preconditioning.sigma_data = 0.0).contains("deviation 0"));
         assert!(refused(|d| d.guidance_max = 4.0).contains("classes"));
         assert!(refused(|d| d.guidance_max = f32::NAN).contains("NaN"));
