@@ -3,9 +3,11 @@
 pub mod memory;
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use bzip2::{Compression, write::BzEncoder};
 use ncsn::classifier::{Classifier, ClassifierCard, ClassifierDescription, ClassifierFile};
 use ncsn::data::{DataSet, Images, ReadOptions, Size};
 use ncsn::eval::{FeatureNetwork, Preprocessing};
@@ -16,7 +18,7 @@ use ncsn::random::Key;
 use ncsn::train::{Checkpoint, Checkpoints, Options, Start, Trainer};
 
 use crate::common;
-use crate::data_files::{npy, png_of, tar_of, zip_of};
+use crate::data_files::{self, npy, png_of, tar_of, zip_of};
 use crate::onnx_file::{Axis, channel_means};
 
 /// What a reader may take beside four times the file.
@@ -27,6 +29,9 @@ pub const ROOM_FOR_PICKLES: usize = ROOM + (256 << 20);
 /// What decoding image files may take: a small file may truly hold a large, even image
 /// (`data/decode.rs`).
 pub const ROOM_FOR_IMAGES: usize = 1 << 30;
+
+/// The files of archives whose names begin with `many`.
+const MANY: usize = 3000;
 
 /// What reads files of a kind.
 pub struct Reader {
@@ -39,8 +44,18 @@ pub struct Reader {
 }
 
 /// All of them. The fuzzer has a target for each.
-pub const READERS: [Reader; 8] =
-    [MODEL, CLASSIFIER, PYTORCH, FEATURE_NETWORK, CHECKPOINT, ARRAY, ARCHIVE, IMAGE];
+pub const READERS: [Reader; 10] = [
+    MODEL,
+    CLASSIFIER,
+    PYTORCH,
+    FEATURE_NETWORK,
+    PREPROCESSING,
+    CHECKPOINT,
+    ARRAY,
+    LABELS,
+    ARCHIVE,
+    IMAGE,
+];
 
 pub const MODEL: Reader = Reader {
     name: "model",
@@ -69,11 +84,41 @@ pub const FEATURE_NETWORK: Reader = Reader {
     },
 };
 
+/// The JSON beside a feature network.
+pub const PREPROCESSING: Reader = Reader {
+    name: "preprocessing",
+    room: ROOM,
+    read: |path| {
+        let text = fs::read(path).unwrap_or_default();
+        let network = channel_means(Axis::Symbol("N"), [Axis::Size(4), Axis::Size(6)]);
+        serde_json::from_slice(&text).is_ok_and(|it| FeatureNetwork::read(network, it).is_ok())
+    },
+};
+
 pub const CHECKPOINT: Reader =
     Reader { name: "checkpoint", room: ROOM, read: |path| Checkpoint::load(path).is_ok() };
 
 /// IDX, NumPy's arrays and CIFAR's pickles.
 pub const ARRAY: Reader = Reader { name: "array", room: ROOM, read: is_data_set };
+
+/// Labels of NumPy's or IDX beside nine images.
+pub const LABELS: Reader = Reader {
+    name: "labels",
+    room: ROOM,
+    read: |path| {
+        let bytes = fs::read(path).unwrap_or_default();
+        let (labels, name, images) = if bytes.starts_with(b"\x93NUMPY") {
+            ("y_train.npy", "x_train.npy", npy(&[9, 6, 6], (0..9 * 36).map(noise)))
+        } else {
+            ("train-labels-idx1-ubyte", "train-images-idx3-ubyte", idx())
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join(labels), bytes).expect("written");
+        let images = data_files::write(folder.path(), name, images);
+        let data = DataSet::load(&images, &Reading::default());
+        data.is_ok_and(|data| data.train.labels.is_some())
+    },
+};
 
 /// Archives of images.
 pub const ARCHIVE: Reader = Reader { name: "archive", room: ROOM_FOR_IMAGES, read: is_data_set };
@@ -147,18 +192,39 @@ pub fn sound_files() -> Vec<Sound> {
 
     let network = channel_means(Axis::Symbol("N"), [Axis::Size(4), Axis::Size(6)]);
     all.push(sound(&FEATURE_NETWORK, "channel_means.onnx", network));
+    let json = br#"{"size":[4,6],"channels":"bgr","range":[-1,1],"mean":[0.1,0.2,0.3]}"#;
+    all.push(sound(&PREPROCESSING, "channel_means.json", json.to_vec()));
     all.push(sound(&CHECKPOINT, "checkpoint", checkpoint()));
 
-    let noise = |at| (256.0 * Key { seed: 1, stream: 0, step: 0 }.uniform(at)) as u8;
-    let mut idx = [0x803, 9, 6, 6].map(u32::to_be_bytes).concat();
-    idx.extend((0..9 * 36).map(noise));
-    all.push(sound(&ARRAY, "train-images-idx3-ubyte", idx));
+    all.push(sound(&ARRAY, "train-images-idx3-ubyte", idx()));
+    let labels = [&[0, 0, 8, 1, 0, 0, 0, 9][..], &[0, 1, 2, 0, 1, 2, 0, 1, 2]].concat();
+    all.push(sound(&LABELS, "train-labels-idx1-ubyte", labels));
+    all.push(sound(&LABELS, "numbers.npy", npy(&[9, 1], (0..9u8).map(|at| at % 3))));
+    all.push(sound(
+        &LABELS,
+        "rows.npy",
+        npy(&[9, 3], (0..27).map(|at| f32::from(at % 3 == at / 3 % 3))),
+    ));
+    all.push(sound(&LABELS, "names.npy", names()));
     let cifar = common::cifar::pickle(&[10, 20, 30], "labels", &[3, 9, 0]);
     all.push(sound(&ARRAY, "data_batch_1", cifar));
     let images: Vec<_> =
         (0..6).map(|index| (format!("{}/{index}.png", index % 2), png(40 * index))).collect();
     all.push(sound(&ARCHIVE, "images.zip", zip_of(&images)));
     all.push(sound(&ARCHIVE, "images.tar", tar_of(&images, tar::Header::new_gnu())));
+    let classes = (0..6).map(|index| (format!("{index}.cls"), format!("{}", index % 2).into()));
+    let images = (0..6).map(|index| (format!("{index}.png"), png(40 * index)));
+    let samples: Vec<_> = images.chain(classes).collect();
+    all.push(sound(&ARCHIVE, "samples.tar", tar_of(&samples, tar::Header::new_gnu())));
+    // Faults that only many files bring out.
+    let many: Vec<_> =
+        (0..MANY).map(|at| (format!("{}/{at}.png", at % 3), png((at % 5) as u8))).collect();
+    let tar = tar_of(&many, tar::Header::new_gnu());
+    let mut bzip2 = BzEncoder::new(Vec::new(), Compression::best());
+    bzip2.write_all(&tar).expect("in memory");
+    all.push(sound(&ARCHIVE, "many.tar.bz2", bzip2.finish().expect("in memory")));
+    all.push(sound(&ARCHIVE, "many.tar", tar));
+    all.push(sound(&ARCHIVE, "many.zip", zip_of(&many)));
     for end in ["xz", "bz2", "zst"] {
         let archive = fixture(&format!("archives/set.tar.{end}"));
         all.push(sound(&ARCHIVE, &format!("images.tar.{end}"), archive));
@@ -185,6 +251,25 @@ pub fn sound_files() -> Vec<Sound> {
         all.push(sound(&IMAGE, &name, fixture(&format!("images/{name}"))));
     }
     all
+}
+
+fn noise(at: u32) -> u8 {
+    (256.0 * Key { seed: 1, stream: 0, step: 0 }.uniform(at)) as u8
+}
+
+/// Nine images.
+fn idx() -> Vec<u8> {
+    let head = [0x803, 9, 6, 6].map(u32::to_be_bytes).concat();
+    head.into_iter().chain((0..9 * 36).map(noise)).collect()
+}
+
+/// Labels that are names.
+fn names() -> Vec<u8> {
+    let header = "{'descr': '<U3', 'fortran_order': False, 'shape': (9,), }\n";
+    let length = (header.len() as u16).to_le_bytes();
+    let names = ["cat", "dog", "owl"].repeat(3).concat();
+    let names: Vec<u8> = names.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
+    [b"\x93NUMPY\x01\0", &length[..], header.as_bytes(), &names].concat()
 }
 
 /// A tiny classifier that has learned nothing.

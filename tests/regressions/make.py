@@ -4,7 +4,9 @@ up on a whole archive. Each folder is named after the reader that `../mutations.
     python make.py
 """
 
+import bz2
 import gzip
+import lzma
 import struct
 import zlib
 from pathlib import Path
@@ -122,6 +124,28 @@ tar = tar_header("30.png", len(image), b"S", pieces[:96] + b"\1" + b"%011o\0" % 
 tar += padded(pieces[96:]) + padded(image) + bytes(2 * BLOCK)
 write("archive/tar-with-a-long-map-of-a-sparse-file.tar", tar)
 
+# Each of ninety links lengthened the names of the files behind it.
+tar = tar_header("a.png", len(image), b"0") + padded(image)
+for level in range(90):
+    name = b"%d/" % level + 3900 * b"l"
+    tar += tar_header("long", len(name), b"L") + padded(name)
+    target = b"../%d" % (level + 1)
+    link = bytearray(tar_header("link", 0, b"2"))
+    link[157 : 157 + len(target)] = target
+    link[148:156] = b" " * 8
+    link[148:156] = b"%06o\0 " % sum(link)
+    tar += link
+tar += b"".join(tar_header(f"90/{number}", 0, b"0") for number in range(1000)) + bytes(2 * BLOCK)
+write("archive/tar-of-links-that-lengthen-names.tar.xz", lzma.compress(tar, preset=9))
+
+# To list an archive, all of it was unpacked, whatever its size.
+packed = bz2.BZ2Compressor(9)
+start = tar_header("a.png", len(image), b"0") + padded(image) + tar_header("zeros", 1 << 32, b"0")
+tar = packed.compress(start)
+for _ in range(1 << 8):
+    tar += packed.compress(bytes(1 << 24))
+write("archive/tar-of-four-gigabytes.tar.bz2", tar + packed.flush())
+
 # Each instruction made a new text of 200 kB from one that was there.
 text = b"a" * 100_000
 names = b"X" + struct.pack("<I", len(text)) + text + b"q\x000" + 1000 * b"h\0h\0\x930"
@@ -169,3 +193,51 @@ items = b"ccollections\nOrderedDict\n]" + key + tensors + b"\x86a\x85R"
 write("pytorch/names-of-a-long-key-in-a-call.pth", checkpoint(b"}U\1m" + items + b"s"))
 lists = 970 * b"]" + tensors + 970 * b"a"
 write("pytorch/names-of-a-thousand-indices.pth", checkpoint(b"}U\1m" + lists + b"s"))
+
+
+def varint(number):
+    more = number >= 128
+    return bytes([number % 128 + 128 * more]) + (varint(number // 128) if more else b"")
+
+
+def field(number, value):
+    """A field of a message in the format of protocol buffers: a number, or bytes."""
+    if isinstance(value, bytes):
+        return varint(8 * number + 2) + varint(len(value)) + value
+    return varint(8 * number) + varint(value)
+
+
+def value(name, kind, sizes):
+    """The type of a value of an ONNX file: 1 is float32, 9 is bool."""
+    shape = b"".join(field(1, field(1, size)) for size in sizes)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
+
+
+def node(kind, inputs, outputs, more=b""):
+    names = [field(1, name) for name in inputs] + [field(2, name) for name in outputs]
+    return field(1, b"".join(names) + field(4, kind) + more)
+
+
+def numbers(name, kind, size, content):
+    """A constant: 7 is int64, 9 is bool."""
+    sizes = b"".join(field(1, size) for size in size)
+    return field(5, sizes + field(2, kind) + field(8, name) + field(9, content))
+
+
+def onnx(graph):
+    images = field(11, value(b"x", 1, [1, 3, 8, 8]))
+    output = field(12, field(1, b"y"))
+    return field(1, 8) + field(7, graph + images + output) + field(8, field(2, 17))
+
+
+# Nothing in a network should be able to run for ever, or to panic.
+body = node(b"Identity", [b"go"], [b"on"]) + node(b"Identity", [b"s"], [b"t"])
+body += field(11, value(b"i", 7, [])) + field(11, value(b"go", 9, [])) + field(11, value(b"s", 1, []))
+body += field(12, value(b"on", 9, [])) + field(12, value(b"t", 1, []))
+attribute = field(5, field(1, b"body") + field(6, body) + field(20, 5))
+loop = node(b"Loop", [b"m", b"go", b"x"], [b"y"], attribute)
+loop += numbers(b"m", 7, [], struct.pack("<q", 1 << 62)) + numbers(b"go", 9, [], b"\1")
+write("feature_network/loop.onnx", onnx(loop))
+pads = struct.pack("<8q", 0, 0, 1 << 30, 1 << 30, 0, 0, 1 << 30, 1 << 30)
+pad = node(b"Pad", [b"x", b"p"], [b"y"]) + numbers(b"p", 7, [8], pads)
+write("feature_network/padded-to-exabytes.onnx", onnx(pad))

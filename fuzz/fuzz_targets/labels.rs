@@ -1,0 +1,3 @@
+#![no_main]
+
+ncsn_fuzz::target!(LABELS);
