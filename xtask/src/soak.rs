@@ -1,5 +1,5 @@
 //! What takes hours and therefore is not part of `cargo xtask test`: the same tests, with more of
-//! everything. docs/reliability.md has the results.
+//! everything. docs/reliability.md says what each looks for, with the results of shorter runs.
 
 use anyhow::{Result, ensure};
 
