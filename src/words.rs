@@ -2,9 +2,23 @@
 
 use std::fmt::Display;
 
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+use zip::result::ZipError;
+
 /// A message in one line, such as that of a library's error, which may have several.
 pub(crate) fn one_line(message: impl Display) -> String {
     message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The error of a ZIP archive, in plain words if its directory, which is at its end, is not found.
+#[cfg(all(feature = "cli", not(target_family = "wasm")))]
+pub(crate) fn zip_error(error: ZipError) -> ZipError {
+    match error {
+        ZipError::InvalidArchive(problem) if problem.starts_with("Could not find EOCD") => {
+            ZipError::InvalidArchive("it ends early; is the download complete?".into())
+        }
+        error => error,
+    }
 }
 
 /// A number and what it counts: `1 image`, `2 images`, `0 classes`.

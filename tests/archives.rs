@@ -100,6 +100,10 @@ fn archives_are_recognized_by_their_content() {
     gzip.write_all(&v7).expect("in memory");
     is_set(&at("v7.tgz", &gzip.finish().expect("in memory")));
 
+    // A label (`tar -V`) has no size.
+    let label = header("label", tar::EntryType::new(b'V'), 0, |header| header[124..136].fill(0));
+    is_set(&at("label.tar", &[&label[..], &gnu].concat()));
+
     let zip = zip_of(&set());
     is_set(&at("set.zip", &zip));
     is_set(&at("set.tar.gz", &zip));
@@ -107,6 +111,30 @@ fn archives_are_recognized_by_their_content() {
     let program = [&b"MZ\x90\0"[..], &[7; 10_000]].concat();
     is_set(&at("set.exe", &[&program[..], &zip].concat()));
     is_set(&at("set.sh", &[&b"#!/bin/sh\nexec unzip $0\n"[..], &zip].concat()));
+}
+
+/// A tar archive may be cut between two files, where nothing but its end is missing.
+#[test]
+fn an_archive_without_its_end_is_reported() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let whole = tar_of(&set(), tar::Header::new_gnu());
+    let path = write(folder.path(), "cut.tar", &whole[..whole.len() - 1024]);
+    let problem = load(&path).found.left_out().expect("a problem");
+    assert!(problem.contains("cut.tar") && problem.contains("download"), "{problem}");
+    let strict = Reading { strict: true, ..Reading::default() };
+    DataSet::load(&path, &strict).expect_err("strict");
+    for name in ["set.tar.xz", "set.tar.bz2", "set.tar.zst"] {
+        let bytes = fs::read(Path::new("tests/archives").join(name)).expect("a fixture");
+        let cut = write(folder.path(), name, &bytes[..bytes.len() / 2]);
+        let error = DataSet::load(&cut, &strict).expect_err("cut");
+        let error = format!("{:#}", anyhow::Error::from(error));
+        assert!(error.contains("download"), "{name}: {error}");
+    }
+    let zip = zip_of(&set());
+    let cut = write(folder.path(), "cut.zip", &zip[..zip.len() - 30]);
+    let error =
+        format!("{:#}", anyhow::Error::from(DataSet::load(&cut, &strict).expect_err("cut")));
+    assert!(error.contains("download"), "{error}");
 }
 
 /// Backslashes between folders, and what systems leave behind, in every spelling.

@@ -73,6 +73,12 @@ fn odd_labels_do_not_stop_training() {
             assert!(note.contains("train-labels-idx1-ubyte"), "{note}");
         }
     }
+    // QMNIST's have eight numbers for each image.
+    let other = tempfile::tempdir().expect("a temporary folder");
+    write(other.path(), "qmnist-train-images-idx3-ubyte", idx(&[10, 20, 30]));
+    write(other.path(), "qmnist-train-labels-idx2-int", b"\0\0\x0c\x02");
+    let [note] = &load(other.path()).found.notes[..] else { panic!("one note") };
+    assert!(note.contains("qmnist-train-labels-idx2-int"), "{note}");
     // Batches of CIFAR-10's format with more classes.
     let other = tempfile::tempdir().expect("a temporary folder");
     let batch: Vec<u8> = [3, 42].iter().flat_map(|&i| [vec![i], vec![i; 3072]].concat()).collect();
@@ -268,6 +274,11 @@ fn one_photograph_is_no_data_set() {
     let photograph = write(folder.path(), "photograph.npy", npy(&[15, 16, 3], vec![7u8; 720]));
     let message = error(&photograph);
     assert!(message.contains("looks like one image"), "{message}");
+    let gray = write(folder.path(), "gray.npy", npy(&[16, 16], vec![7u8; 256]));
+    assert!(error(&gray).contains("np.stack"), "{}", error(&gray));
+    // Its first bytes are zeros, as those of IDX files.
+    let avif = write(folder.path(), "x.avif", b"\0\0\0\x1cftypavif\0\0\0\0");
+    assert!(error(&avif).contains("convert it to PNG"), "{}", error(&avif));
     for name in ["sideways.jpg", "colors.bmp", "gray16.png", "colors.webp", "transparent.gif"] {
         let message = error(&Path::new("tests/images").join(name));
         assert!(message.contains(name) && message.contains("one image"), "{message}");

@@ -502,6 +502,38 @@ fn what_could_fill_the_memory_is_refused() {
     assert!(error.contains("`data.pkl` is compressed"), "{error}");
 }
 
+/// PyTorch writes a record of ZIP64 behind the directory of an archive, in which folders are called
+/// like the file: the reader looks for the directory as many bytes too late, where an entry begins if
+/// the name has 21.
+#[test]
+fn a_checkpoint_has_a_name_of_any_length() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("checkpoint_epoch_0100.pth");
+    let file = std::fs::File::open(fixture("ncsnv2.pth")).expect("a fixture");
+    let mut whole = zip::ZipArchive::new(file).expect("an archive");
+    let mut renamed = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for index in 0..whole.len() {
+        let entry = whole.by_index_raw(index).expect("an entry");
+        let name = entry.name().replacen("ncsnv2", "checkpoint_epoch_0100", 1);
+        renamed.raw_copy_file_rename(entry, name).expect("in memory");
+    }
+    let bytes = renamed.finish().expect("in memory").into_inner();
+    let (front, end) = bytes.split_at(bytes.len() - 22);
+    let count = u64::from(u16::from_le_bytes([end[10], end[11]]));
+    let word = |at: usize| u64::from(u32::from_le_bytes(std::array::from_fn(|i| end[at + i])));
+    let words =
+        |words: &[u64]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let record = [count, count, word(12), word(16)];
+    let record =
+        [b"PK\x06\x06", &words(&[44])[..], b"\x2d\0\x2d\0", &[0; 8], &words(&record)].concat();
+    let locator =
+        [b"PK\x06\x07\0\0\0\0", &words(&[front.len() as u64])[..], b"\x01\0\0\0"].concat();
+    std::fs::write(&path, [front, &record, &locator, end].concat()).expect("written");
+    pytorch_reader::PytorchReader::new(&path).expect_err("no copy is needed any more");
+    let read = |path: &Path| pytorch::read(path, &Choice::default()).expect("a good checkpoint");
+    assert!(read(&path) == read(&fixture("ncsnv2.pth")));
+}
+
 /// Values that f16 cannot hold did not come from a training run that diverged.
 #[test]
 fn large_values_are_not_called_a_failed_training() {

@@ -377,6 +377,20 @@ fn a_resumed_run_refuses_what_it_cannot_change() {
         refused(&more);
     }
     refused(&["--dequantize"]);
+    for more in [
+        &["--consistency"][..],
+        &["--consistency=distillation", "--first-gap", "0.5"],
+        &["--last-gap", "0.1"],
+        &["--distill-guidance", "3"],
+        &["--guiding-model", "m.safetensors"],
+        &["--guidance-scale", "4"],
+        &["--distribution-matching", "m.safetensors", "--critic-steps", "2"],
+        &["--critic-steps", "2"],
+    ] {
+        let said = fail(&mut resume(more));
+        let flag = more[0].split('=').next().expect("a flag");
+        assert!(said.contains(flag) && said.contains("--resume"), "{said}");
+    }
     assert_eq!(fs::read(at.join("m.checkpoint")).expect("there"), checkpoint);
 
     // The whole command again; and what can be changed.

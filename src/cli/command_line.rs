@@ -66,7 +66,7 @@ fn ensure_no_dash(command: &Command, matches: &ArgMatches) -> Result<(), clap::E
         let flag = argument.get_long().map(|long| format!("--{long}"));
         let name =
             flag.unwrap_or_else(|| format!("<{}>", argument.get_id().as_str().to_uppercase()));
-        let device = if cfg!(unix) { ", or a device such as /dev/stdout" } else { "" };
+        let device = if cfg!(unix) { ", or to write to a device such as /dev/stdout" } else { "" };
         let message = format!("{name} must be a path, and - is none here: name a file{device}\n");
         return Err(clap::Error::raw(ErrorKind::ValueValidation, message));
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{bail, ensure};
 use clap::Args;
 
+use super::print::in_one_line;
 use super::progress;
 use crate::data::{DataSet, LoadReport, ReadOptions, Size, built_in};
 use crate::net::ImageShape;
@@ -120,10 +121,9 @@ pub fn say(data: &DataSet) {
         data.held_out.len(),
         data.found.kind
     );
-    if let Some(classes) = classes_of(data) {
-        println!("  {classes}");
-    }
-    notes(&data.found).iter().for_each(|note| println!("  {note}"));
+    let classes = [classes_of(data), classes_held_out(data)].into_iter().flatten();
+    // The names of files may have line breaks.
+    classes.chain(notes(&data.found)).for_each(|line| println!("  {}", in_one_line(&line)));
 }
 
 /// The classes of the training images; `None` if they have none.
@@ -142,6 +142,20 @@ fn classes_of(data: &DataSet) -> Option<String> {
         first_few(names.iter(), SHOWN),
         count(*most, "image")
     ))
+}
+
+/// Says which classes have held-out images only; `None` if there are none.
+fn classes_held_out(data: &DataSet) -> Option<String> {
+    const SHOWN: usize = 5;
+    let [train, held_out] =
+        [&data.train, &data.held_out].map(|images| images.class_counts(data.classes.len()));
+    let lost = data.classes.iter().zip(train.iter().zip(held_out));
+    let lost: Vec<&str> = lost
+        .filter(|&(_, (&train, held_out))| train == 0 && held_out > 0)
+        .map(|(name, _)| &name[..])
+        .collect();
+    let names = first_few(lost.iter(), SHOWN);
+    (!lost.is_empty()).then(|| format!("no image to train on, only held-out ones: {names}"))
 }
 
 fn notes(found: &LoadReport) -> Vec<String> {

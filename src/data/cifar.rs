@@ -70,7 +70,8 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
     };
     let get = |wanted: &str| {
         let mut items = items.iter().rev();
-        let found = items.find(|&&(key, _)| pickle.bytes(key) == Some(wanted.as_bytes()));
+        let found =
+            items.find(|&&(key, _)| pickle.bytes(key).as_deref() == Some(wanted.as_bytes()));
         found.map(|&(_, value)| value)
     };
     let data = get("data").ok_or_else(|| fail("a pickle without data"))?;
@@ -96,7 +97,7 @@ pub(super) fn unpickled(file: &mut dyn Read, hundred: bool) -> Result<(Records, 
             Ok(())
         }),
     };
-    Ok((records, pixels.to_vec()))
+    Ok((records, pixels.into_owned()))
 }
 
 /// All bytes of a file that has at most so many.

@@ -63,6 +63,9 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// Says what is wrong with the file; also if it is a JPEG or WebP that ends early.
     pub fn open(bytes: &'a [u8]) -> Result<Self, String> {
+        if bytes.is_empty() {
+            return Err("the file is empty".into());
+        }
         let format = format(bytes).ok_or("its content is no PNG, JPEG, GIF, WebP or BMP image")?;
         if format == ImageFormat::Jpeg {
             let jpeg = Jpeg::read(bytes)?;

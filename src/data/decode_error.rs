@@ -29,6 +29,8 @@ pub(super) fn words(error: ImageError) -> String {
     match one_line(&cause.to_string()) {
         // GIF's own.
         text if text.eq_ignore_ascii_case("unexpected end of file") => ENDS_EARLY.into(),
+        // PNG's, with its internal values.
+        text if text.starts_with("CRC error") => "a checksum in it is wrong; it is damaged".into(),
         text => text,
     }
 }

@@ -1,10 +1,10 @@
 //! Decompresses gzip, xz, bzip2 and Zstandard, told apart by their first bytes, and what zip archives
 //! call LZMA.
 
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Chain, Cursor, ErrorKind, Read};
 
 use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use lzma_rust2::{LzmaReader, XzReader};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
@@ -23,20 +23,72 @@ pub(super) fn decompressed<'a>(
     let mut head = Vec::new();
     stream.by_ref().take(10).read_to_end(&mut head)?;
     let whole = Cursor::new(head.clone()).chain(BufReader::with_capacity(1 << 16, stream));
-    Ok(match head[..] {
-        [0x1f, 0x8b, ..] => (Box::new(MultiGzDecoder::new(whole)), true),
+    let decoder: Box<dyn Read + 'a> = match head[..] {
+        [0x1f, 0x8b, ..] => Box::new(Gzip { member: Some(GzDecoder::new(whole)) }),
         [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => {
-            (Box::new(XzReader::new_mem_limit(whole, true, WINDOW_KIB)), true)
+            Box::new(XzReader::new_mem_limit(whole, true, WINDOW_KIB))
         }
         [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59] => {
-            (Box::new(MultiBzDecoder::new(whole)), true)
+            Box::new(MultiBzDecoder::new(whole))
         }
         // The second begins a frame that decoders skip: pzstd's files begin so.
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            (Box::new(Zstd { stream: whole, decoder: FrameDecoder::new(), inside: false }), true)
+            Box::new(Zstd { stream: whole, decoder: FrameDecoder::new(), inside: false })
         }
-        _ => (Box::new(whole), false),
-    })
+        _ => return Ok((Box::new(whole), false)),
+    };
+    Ok((Box::new(Worded { decoder }), true))
+}
+
+/// Says in plain words what is wrong with a compressed stream.
+struct Worded<'a> {
+    decoder: Box<dyn Read + 'a>,
+}
+
+impl Read for Worded<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.decoder.read(buffer).map_err(|error| {
+            let problem = match error.kind() {
+                ErrorKind::Interrupted => return error,
+                ErrorKind::UnexpectedEof => {
+                    "its compressed data end early; is the download complete?".into()
+                }
+                ErrorKind::OutOfMemory => format!(
+                    "decompressing it takes more than {} MiB of memory; compress it again with a \
+                     smaller window, as `xz -9` and `zstd -19` do",
+                    WINDOW_KIB >> 10
+                ),
+                _ => format!("cannot be decompressed ({error})"),
+            };
+            io::Error::new(error.kind(), problem)
+        })
+    }
+}
+
+/// Gzip: members, one after another. What follows the last is ignored, as by `gunzip`.
+struct Gzip<R> {
+    /// `None` after the last.
+    member: Option<GzDecoder<Chain<Cursor<Vec<u8>>, R>>>,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = self.member.as_mut().filter(|_| !buffer.is_empty()) {
+            let count = member.read(buffer)?;
+            if count > 0 {
+                return Ok(count);
+            }
+            let Some(mut rest) = self.member.take().map(GzDecoder::into_inner) else { break };
+            let mut head = Vec::new();
+            rest.by_ref().take(2).read_to_end(&mut head)?;
+            if head == [0x1f, 0x8b] {
+                // What was read of the head before is used up.
+                let (_, stream) = rest.into_inner();
+                self.member = Some(GzDecoder::new(Cursor::new(head).chain(stream)));
+            }
+        }
+        Ok(0)
+    }
 }
 
 /// Decompresses a file of a zip archive of so many bytes that is compressed by LZMA: the version of a
@@ -60,12 +112,14 @@ pub(super) fn lzma<'a>(mut stream: impl Read + 'a, size: u64) -> io::Result<impl
 }
 
 /// Most of the library's messages show its internal values.
-fn damaged(error: &FrameDecoderError) -> io::Error {
-    let problem = match error {
-        FrameDecoderError::WindowSizeTooBig { .. } => error.to_string(),
-        _ => "incomplete or damaged Zstandard stream".into(),
+fn damaged(error: &FrameDecoderError, stream: &mut impl BufRead) -> io::Error {
+    let at_end = stream.fill_buf().is_ok_and(|rest| rest.is_empty());
+    let kind = match error {
+        FrameDecoderError::WindowSizeTooBig { .. } => ErrorKind::OutOfMemory,
+        _ if at_end => ErrorKind::UnexpectedEof,
+        _ => ErrorKind::InvalidData,
     };
-    io::Error::new(io::ErrorKind::InvalidData, problem)
+    io::Error::new(kind, "damaged Zstandard stream")
 }
 
 /// Zstandard: frames, one after another. The library decodes one.
@@ -92,7 +146,7 @@ impl<R: BufRead> Zstd<R> {
                     let mut frame = self.stream.by_ref().take(length.into());
                     io::copy(&mut frame, &mut io::sink())?;
                 }
-                Err(error) => return Err(damaged(&error)),
+                Err(error) => return Err(damaged(&error, &mut self.stream)),
             }
         }
         Ok(false)
@@ -104,7 +158,8 @@ impl<R: BufRead> Read for Zstd<R> {
         while !buffer.is_empty() && (self.inside || self.begin()?) {
             while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
                 let one = BlockDecodingStrategy::UptoBlocks(1);
-                self.decoder.decode_blocks(&mut self.stream, one).map_err(|e| damaged(&e))?;
+                let decoded = self.decoder.decode_blocks(&mut self.stream, one);
+                decoded.map_err(|e| damaged(&e, &mut self.stream))?;
             }
             let count = self.decoder.read(buffer)?;
             if count > 0 {
@@ -122,6 +177,8 @@ impl<R: BufRead> Read for Zstd<R> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> io::Result<Vec<u8>> {
@@ -141,11 +198,26 @@ mod tests {
         assert!(unpacked[0].len() > 8 << 10 && unpacked.iter().all(|other| *other == unpacked[0]));
         for bytes in whole {
             let error = read(&bytes[..bytes.len() - 20]).expect_err("it ends early").to_string();
-            assert!(!error.contains('{'), "{error}");
+            assert!(error.contains("download"), "{error}");
             let mut wrong = bytes.to_vec();
             wrong[bytes.len() / 2] ^= 0x55;
-            read(&wrong).expect_err("damaged");
+            let error = read(&wrong).expect_err("damaged").to_string();
+            assert!(error.contains("cannot be decompressed"), "{error}");
         }
         assert_eq!(read(b"plain").expect("as it is"), b"plain");
+    }
+
+    #[test]
+    fn what_follows_the_last_member_of_gzip_is_ignored() {
+        let member = |bytes: &[u8]| {
+            let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("in memory")
+        };
+        let two = [member(b"one "), member(b""), member(b"two")].concat();
+        for more in [&b""[..], b"\0", b"\x1f", b"text behind it"] {
+            assert_eq!(read(&[&two, more].concat()).expect("two members"), b"one two");
+        }
+        let error = read(&two[..two.len() - 1]).expect_err("it ends early").to_string();
+        assert!(error.contains("download"), "{error}");
     }
 }

@@ -6,11 +6,12 @@ use super::entry::Place;
 use super::error::DataError;
 use super::files::Files;
 use super::format::{Format, is_npy, role};
-use super::reading::first_few;
+use super::load_report::LoadReport;
 use super::spelling::{base, is_image_name, plain, without_compression};
 use super::stored::Stored;
 use super::{decode, image_files, npy, unsupported};
 use crate::download::sha256;
+use crate::words::first_few;
 
 /// The kinds of data.
 #[derive(Debug, PartialEq)]
@@ -130,7 +131,8 @@ fn single(files: &Files) -> Result<Kind, DataError> {
             let problem = "one image; --data takes a folder or an archive of several".into();
             return Err(DataError::Format { path: files.root.clone(), problem });
         }
-        [0, 0, ..] => Format::Idx,
+        // The type of the values, and the number of dimensions.
+        [0, 0, 8..=14, 1..=4, ..] => Format::Idx,
         head => return Err(nothing(files, head)),
     };
     Ok(Kind::Arrays { format, train: vec![name.clone()], held_out: vec![] })
@@ -200,7 +202,11 @@ fn npy_arrays(files: &Files, names: &[String]) -> Result<Kind, DataError> {
     if train.is_empty() {
         std::mem::swap(&mut train, &mut held_out);
     }
-    let train = one(files, train, "array to train on (x_train, train_images, …)")?;
+    let train = one(
+        files,
+        train,
+        "array to train on (x_train, train_images, …; np.stack makes one of many)",
+    )?;
     Ok(Kind::Arrays { format: Format::Npy, train, held_out })
 }
 
@@ -224,7 +230,7 @@ fn one(files: &Files, names: Vec<String>, what: &str) -> Result<Vec<String>, Dat
     if others.is_empty() || (same(others, first) && same_content(files, &names)?) {
         return Ok(vec![first.clone()]);
     }
-    Err(not_one(files, first_few(names.into_iter()), what))
+    Err(not_one(files, first_few(names.iter(), LoadReport::SHOWN), what))
 }
 
 fn same(others: &[String], first: &str) -> bool {

@@ -133,7 +133,9 @@ impl Format {
                 let is_close = |name: &&String| {
                     folder(name) == folder(images) || folder(&name.to_lowercase()) == folder(&close)
                 };
-                let mut named = others.filter(|name| plain(name) == wanted);
+                // QMNIST's have another end: they are no IDX file of labels, which is noted.
+                let stem = |name: &str| name.split("idx").next().map(str::to_owned);
+                let mut named = others.filter(|name| stem(&plain(name)) == stem(&wanted));
                 let first = named.clone().next();
                 named.find(is_close).or(first)
             }

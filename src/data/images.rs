@@ -91,15 +91,24 @@ impl Images {
 
     /// Holds out every twentieth image in the order of their classes, and at least one of
     /// several. Images may be sorted by name or by class, or cycle through the classes, so
-    /// neither the last twentieth nor every twentieth of all would cover every class.
+    /// neither the last twentieth nor every twentieth of all would cover every class. In place of a
+    /// class's last image it is one before it, unless every class has a single one.
     pub(super) fn hold_out(self) -> (Self, Self) {
         let count = self.len();
         let every = HELD_OUT.min(count).max(1);
         let mut by_class: Vec<usize> = (0..count).collect();
         by_class.sort_by_key(|&index| self.labels.as_ref().map(|labels| labels[index]));
         let mut apart = vec![false; count];
-        for &index in by_class.iter().skip(every - 1).step_by(every).filter(|_| count > 1) {
-            apart[index] = true;
+        let mut left = self.class_counts(usize::from(u8::MAX) + 1);
+        for twenty in by_class.chunks_exact(every).filter(|_| count > 1) {
+            let may_go = |&&index: &&usize| self.label(index).is_none_or(|label| left[label] > 1);
+            if let Some(&index) = twenty.iter().rev().find(may_go) {
+                apart[index] = true;
+                self.label(index).into_iter().for_each(|label| left[label] -= 1);
+            }
+        }
+        if count > 1 && !apart.contains(&true) {
+            apart[by_class[every - 1]] = true;
         }
         let (train, held_out) = self.partition(|index| apart[index]);
         (train, held_out.mixed())
@@ -174,6 +183,24 @@ mod tests {
         held_out.sort_unstable();
         assert_eq!(held_out, (19..240).step_by(20).collect::<Vec<u8>>());
         assert_eq!((split(3), split(1), split(0)), (vec![2], vec![], vec![]));
+    }
+
+    #[test]
+    fn a_class_keeps_its_last_image() {
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
+        let held_out = |labels: Vec<u8>| {
+            let images = Images::new(shape, (0..labels.len() as u8).collect());
+            let (train, held_out) = Images { labels: Some(labels), ..images }.hold_out();
+            (train.classes(), held_out.bytes.to_vec())
+        };
+        assert_eq!(held_out([vec![0; 15], vec![1]].concat()), (2, vec![14]));
+        // Nineteen classes of one image, and one of two.
+        assert_eq!(held_out((0..20).chain([5]).collect()), (20, vec![20]));
+        // With two images each, the same ones as of larger classes.
+        let (classes, mut two) = held_out((0..60).map(|index| index / 2).collect());
+        two.sort_unstable();
+        assert_eq!((classes, two), (30, vec![19, 39, 59]));
+        assert_eq!(held_out((0..60).collect()).1, [19]);
     }
 
     #[test]

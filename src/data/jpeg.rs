@@ -145,7 +145,15 @@ impl<'a> Jpeg<'a> {
 
         let mut decoder = Decoder::new(&bytes[..]);
         decoder.set_color_transform(self.transform());
-        let pixels = decoder.decode().map_err(|e| one_line(&e.to_string()))?;
+        let pixels = decoder.decode().map_err(|error| match error {
+            // Its message shows internal values.
+            jpeg_decoder::Error::Unsupported(_) => format!(
+                "its {} components, or their sampling factors, are not supported; save it as \
+                 baseline JPEG",
+                self.frame.components.len()
+            ),
+            error => one_line(&error.to_string()),
+        })?;
         let (width, height) = self.dimensions();
         let image = match decoder.info().map(|info| info.pixel_format) {
             Some(PixelFormat::L8) => {

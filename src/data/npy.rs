@@ -100,10 +100,19 @@ fn records(header: &Header, stored: Stored, values: ValueType, background: [u8; 
 const EXPECTED: &str = "expected N×H×W, N×H×W×C or N×C×H×W with 1, 3 or 4 channels, of whole \
                         numbers from 0 to 255 (x.astype(np.uint8)) or floats from 0 to 1";
 
-/// Says why an array of three dimensions is one image with channels, not several without.
+/// Says why an array is one image, not several.
 fn one_image(sizes: &[u64]) -> Option<String> {
     // No image is this narrow.
     const NARROW: u64 = 4;
+    if let [height, width] = *sizes
+        && height == width
+        && width > NARROW
+    {
+        return Some(format!(
+            "an array of shape {sizes:?}, which looks like one image; np.stack makes one array of \
+             many"
+        ));
+    }
     let (layout, several) = match *sizes {
         [_, width, 1 | 3 | 4] if width > NARROW => ("H×W×C", "x[..., None]"),
         [3, height, width] if height > NARROW && width > NARROW => ("C×H×W", "x[:, None]"),

@@ -87,8 +87,8 @@ impl Records {
                 }
                 None if rest > 0 => {
                     return Err(fail(format!(
-                        "{found} bytes are no multiple of its records' {size}; is the download \
-                         complete?"
+                        "{found} bytes are no multiple of its records' {size}: some are missing, \
+                         or do not belong there"
                     )));
                 }
                 Some(count) if count > done => {}

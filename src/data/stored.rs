@@ -65,16 +65,7 @@ pub(super) struct Unpacked<'a> {
 
 impl Read for Unpacked<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let compressed = self.size.is_none();
-        self.reader.read(buffer).map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted | io::ErrorKind::FileTooLarge => error,
-            kind if compressed => {
-                let problem =
-                    format!("cannot be decompressed ({error}); is the download complete?");
-                io::Error::new(kind, problem)
-            }
-            _ => error,
-        })
+        self.reader.read(buffer)
     }
 }
 

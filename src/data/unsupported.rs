@@ -18,11 +18,11 @@ struct Unsupported {
 }
 
 /// Of two kinds that are equally frequent, the first is meant: a table beside images is about them.
-const ALL: [Unsupported; 12] = [
+const ALL: [Unsupported; 14] = [
     Unsupported {
         magic: b"",
         ends: &["tif", "tiff", "heic", "heif", "avif", "jxl", "jp2", "ppm", "pgm", "svg", "tga"],
-        what: "an image in a format that is not read",
+        what: "an image in another format than PNG, JPEG, GIF, WebP and BMP",
         advice: "convert it to PNG",
     },
     Unsupported {
@@ -85,6 +85,19 @@ const ALL: [Unsupported; 12] = [
         ends: &["rar"],
         what: "an archive of RAR",
         advice: "unpack it, and give --data the folder",
+    },
+    Unsupported {
+        magic: b"",
+        ends: &["lz", "lz4", "lzma", "z", "br"],
+        what: "a file compressed in another way than by gzip, xz, bzip2 or Zstandard",
+        advice: "decompress it",
+    },
+    // STL-10's, for one.
+    Unsupported {
+        magic: b"",
+        ends: &["bin"],
+        what: "a binary file of another format than CIFAR's",
+        advice: "save its images with np.save, as uint8 of N×H×W×C",
     },
 ];
 

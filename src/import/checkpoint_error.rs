@@ -81,7 +81,7 @@ pub enum CheckpointError {
         meant: &'static str,
     },
     /// There are no weights but a moving average.
-    #[error("the checkpoint has only a moving average of the weights, at {}: leave out --no-ema", list(.0))]
+    #[error("the weights at {} are a moving average: leave out --no-ema", list(.0))]
     OnlyAverage(Vec<String>),
     /// The moving average has no names, or others than the network, and does not fit it.
     #[error(
@@ -150,7 +150,7 @@ impl From<PytorchError> for CheckpointError {
 
 impl From<zip::result::ZipError> for CheckpointError {
     fn from(error: zip::result::ZipError) -> Self {
-        Self::Format(one_line(error))
+        Self::Format(one_line(words::zip_error(error)))
     }
 }
 

@@ -10,13 +10,13 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use pytorch_reader::{PickleValue, PytorchReader};
+use pytorch_reader::{PickleValue, PytorchError, PytorchReader};
 
 pub use super::checkpoint_error::CheckpointError;
 pub use super::choice::Choice;
 use super::choice::Chosen;
 use super::networks::Root;
-use super::saved_object::{check, with_dictionary};
+use super::saved_object::{check, rewritten, with_dictionary};
 use super::tensors::Tensors;
 use crate::net::weights::Weights;
 
@@ -49,11 +49,17 @@ pub fn read(path: &Path, choice: &Choice) -> Result<Checkpoint, CheckpointError>
         return Err(CheckpointError::Safetensors);
     }
     check(path)?;
+    // Tensors are read lazily: the copies must exist until then. The reader does not find the
+    // directory of some archives with a record of ZIP64, which is behind it; a copy has none.
+    let rewritten = match PytorchReader::read_pickle_data(path, None) {
+        Err(PytorchError::Zip(_)) => Some(rewritten(path)?),
+        _ => None,
+    };
+    let path = rewritten.as_ref().map_or(path, |copy| copy.path());
     let (kind, step) = {
         let root = PytorchReader::read_pickle_data(path, None)?;
         (kind(&root), step(&root))
     };
-    // Tensors are read lazily: the copy must exist until then.
     let copy = match kind {
         Root::Dictionary => None,
         Root::List | Root::Published => Some(with_dictionary(path)?),

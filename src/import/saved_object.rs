@@ -1,5 +1,5 @@
 //! The saved object in a file of PyTorch's: whether it can be read, the names of its tensors in
-//! their order, and a copy of the file in which it is within a dictionary.
+//! their order, and copies of the file that its reader can read.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -113,18 +113,33 @@ fn stream(bytes: &[u8]) -> Option<[Range<usize>; 5]> {
 
 /// A copy of a checkpoint in which the saved object is the value of a dictionary's key [`ROOT`].
 pub(super) fn with_dictionary(path: &Path) -> Result<NamedTempFile, CheckpointError> {
+    copied(path, &|pickle| keyed(pickle, ROOT).ok_or_else(damaged))
+}
+
+/// A copy of a checkpoint that differs in the layout of its archive only.
+pub(super) fn rewritten(path: &Path) -> Result<NamedTempFile, CheckpointError> {
+    copied(path, &|pickle| Ok(pickle.to_vec()))
+}
+
+/// Makes another saved object of the one in a checkpoint.
+type Change<'a> = dyn Fn(&[u8]) -> Result<Vec<u8>, CheckpointError> + 'a;
+
+fn copied(path: &Path, change: &Change<'_>) -> Result<NamedTempFile, CheckpointError> {
     let file = File::open(path)?;
     let mut copy =
         Target { file: NamedTempFile::new().map_err(CheckpointError::Copy)?, failure: None };
-    let result = copy_with_dictionary(file, &mut copy);
+    let result = copy_changed(file, &mut copy, change);
     match copy.failure {
         Some(failure) => Err(CheckpointError::Copy(failure)),
         None => result.map(|()| copy.file),
     }
 }
 
-fn copy_with_dictionary(mut file: File, copy: &mut Target) -> Result<(), CheckpointError> {
-    let keyed = |pickle: &[u8]| keyed(pickle, ROOT).ok_or_else(damaged);
+fn copy_changed(
+    mut file: File,
+    copy: &mut Target,
+    change: &Change<'_>,
+) -> Result<(), CheckpointError> {
     if is_archive(&mut file)? {
         // Entries that share their bytes could fill any disk.
         let mut left = file.metadata()?.len();
@@ -137,7 +152,7 @@ fn copy_with_dictionary(mut file: File, copy: &mut Target) -> Result<(), Checkpo
                 let stored =
                     SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
                 writer.start_file(name, stored)?;
-                writer.write_all(&keyed(&pickle(&mut archive, index)?)?)?;
+                writer.write_all(&change(&pickle(&mut archive, index)?)?)?;
             } else {
                 let entry = archive.by_index_raw(index)?;
                 left = left.checked_sub(entry.compressed_size()).ok_or_else(damaged)?;
@@ -149,7 +164,7 @@ fn copy_with_dictionary(mut file: File, copy: &mut Target) -> Result<(), Checkpo
         let bytes = head(&mut file)?;
         let [.., object, _] = stream(&bytes).ok_or_else(damaged)?;
         copy.write_all(&bytes[..object.start])?;
-        copy.write_all(&keyed(&bytes[object.clone()])?)?;
+        copy.write_all(&change(&bytes[object.clone()])?)?;
         copy.write_all(&bytes[object.end..])?;
         io::copy(&mut file, copy)?;
     }

@@ -8,6 +8,8 @@ pub(crate) mod opcode;
 pub(crate) mod stack;
 mod value;
 
+use std::borrow::Cow;
+
 use machine::PickleError;
 pub(crate) use value::{Id, Object, Value};
 
@@ -39,10 +41,23 @@ impl<'a> Pickle<'a> {
         &self.values[id.0]
     }
 
-    /// The bytes of a text or of bytes.
-    pub fn bytes(&self, id: Id) -> Option<&'a [u8]> {
-        match *self.value(id) {
-            Value::Text(bytes) | Value::Bytes(bytes) => Some(bytes),
+    /// The bytes of a text or of bytes, which Python 3 writes in protocols up to 2 as a text to be
+    /// encoded in Latin-1.
+    pub fn bytes(&self, id: Id) -> Option<Cow<'a, [u8]>> {
+        match self.value(id) {
+            &(Value::Text(bytes) | Value::Bytes(bytes)) => Some(Cow::Borrowed(bytes)),
+            Value::Object(object) => {
+                let callable = self.value(object.callable);
+                let Value::Global { module: "_codecs", name: "encode" } = callable else {
+                    return None;
+                };
+                let [text, _encoding] = *self.list(object.arguments)? else { return None };
+                let Value::Text(text) = *self.value(text) else { return None };
+                let text = str::from_utf8(text).ok()?.chars();
+                text.map(|character| u8::try_from(character).ok())
+                    .collect::<Option<_>>()
+                    .map(Cow::Owned)
+            }
             _ => None,
         }
     }

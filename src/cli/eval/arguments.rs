@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::judge::FeatureArgs;
 use crate::cli::apart;
@@ -107,7 +107,7 @@ impl Eval {
         Ok(())
     }
 
-    /// Checks, before long work, that results in this folder replace nothing that is read, and are
+    /// Checks, before long work, that results in this folder replace nothing but earlier ones, and are
     /// not read as images.
     pub fn ensure_results(&self, out: &Path) -> anyhow::Result<()> {
         ensure!(out.is_dir() || !out.exists(), "--out {}: it is no folder", out.display());
@@ -122,6 +122,58 @@ impl Eval {
         for name in RESULTS {
             apart::ensure_replaces_none(&reads, "--out", &out.join(name))?;
         }
+        let mut there = RESULTS.iter().map(|name| out.join(name)).filter(|file| file.is_file());
+        if let Some(file) = there.next().filter(|_| !has_results(out)) {
+            bail!(
+                "{} is not of `ncsn eval` and would be replaced: choose another folder with --out",
+                file.display()
+            );
+        }
         apart::ensure_outside_data(data, "--out", out)
+    }
+}
+
+/// Whether the reports in a folder, of which there are some, are of this command.
+fn has_results(out: &Path) -> bool {
+    let mut reports =
+        [REPORT, SWEEP].iter().map(|name| out.join(name)).filter(|file| file.is_file());
+    let is_report = |file: PathBuf| {
+        let report = fs::read(file).ok().and_then(|json| serde_json::from_slice(&json).ok());
+        report.is_some_and(|report: serde_json::Value| {
+            ["model", "data", "seed", "floor"].iter().all(|key| report.get(key).is_some())
+        })
+    };
+    reports.next().is_some_and(is_report) && reports.all(is_report)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        eval: Eval,
+    }
+
+    #[test]
+    fn only_earlier_results_are_replaced() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path();
+        let write = |name: &str, text: &str| fs::write(out.join(name), text).expect("written");
+        let words = ["ncsn", "--model", "m.safetensors", "--data", "images"];
+        let ensure = || Program::parse_from(words).eval.ensure_results(out);
+        ensure().expect("an empty folder");
+        write("notes.txt", "");
+        ensure().expect("nothing would be replaced");
+        write("samples.png", "");
+        let refused = ensure().expect_err("someone's image").to_string();
+        assert!(refused.contains("samples.png") && refused.contains("--out"), "{refused}");
+        write("report.json", r#"{"model": "m", "data": "d", "seed": 1, "floor": {}}"#);
+        ensure().expect("earlier results");
+        write("report.json", r#"{"tests": 3}"#);
+        ensure().expect_err("a report of something else");
     }
 }

@@ -7,8 +7,11 @@ use clap::ValueEnum;
 use crate::cli::autoguidance::GuidanceScaleArgs;
 use crate::train::{Consistency, DistributionMatching, Method};
 
-/// What a run learns from the model that it starts from, and from others.
+/// What a run learns from the model that it starts from, and from others. A resumed run goes on as it
+/// began.
 #[derive(clap::Args)]
+#[group(conflicts_with = "resume")]
+#[command(mut_group("GuidanceScaleArgs", |group| group.conflicts_with("resume")))]
 pub struct MethodArgs {
     /// Learn the score of the --init-from model, guided away from this worse model, instead of the
     /// images' own. The resulting network draws alone what `ncsn sample --guiding-model` draws with

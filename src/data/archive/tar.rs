@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Chain, Cursor, Read};
 use std::path::Path;
 
 use ::tar::{Archive, EntryType, GnuHeader, Header, PaxExtensions};
@@ -15,7 +15,7 @@ use crate::data::stored::{Bounded, Open, Stored};
 /// The size of a header, in bytes.
 pub(in crate::data) const BLOCK: usize = 512;
 
-type Stream = Bounded<Box<dyn Read>>;
+type Stream = Chain<Cursor<Vec<u8>>, Bounded<Box<dyn Read>>>;
 
 /// Whether a file that begins like this is a tar archive. Before ustar there was no magic number,
 /// only a checksum.
@@ -31,12 +31,22 @@ fn has_its_checksum(header: &[u8; BLOCK]) -> bool {
     Header::from_byte_slice(header).cksum().is_ok_and(|stored| stored == sum)
 }
 
-/// The unpacked bytes, and how many the file has.
+/// An archive, decompressed, behind the label that GNU tar may have given it (the size of a label is
+/// empty, which the library takes for an error); and how many bytes the file has.
 fn open(path: &Path) -> io::Result<(Stream, u64)> {
     let file = File::open(path)?;
     let packed = file.metadata()?.len();
-    Ok((Bounded::archive(decompressed(file)?.0, packed), packed))
+    let mut stream = Bounded::archive(decompressed(file)?.0, packed);
+    let mut first = Vec::new();
+    stream.by_ref().take(BLOCK as u64).read_to_end(&mut first)?;
+    if first.get(TYPE) == Some(&b'V') {
+        first.clear();
+    }
+    Ok((Cursor::new(first).chain(stream), packed))
 }
+
+/// Where a header says what kind of entry it is of.
+const TYPE: usize = 156;
 
 fn is_file(kind: EntryType) -> bool {
     kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse()
@@ -49,7 +59,7 @@ fn is_file(kind: EntryType) -> bool {
 pub(in crate::data) fn list(path: &Path) -> io::Result<Listing> {
     let (stream, packed) = open(path)?;
     let mut tree = Tree::of(packed);
-    let mut headers = Headers { stream, position: 0 };
+    let mut headers = Headers { stream, position: 0, has_end: false };
     let mut told = Told::default();
     while let Some(header) = headers.next()? {
         let kind = header.entry_type();
@@ -82,6 +92,10 @@ pub(in crate::data) fn list(path: &Path) -> io::Result<Listing> {
             _ => {}
         }
     }
+    if !headers.has_end {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        tree.problem(name, "it ends without its end marker; is the download complete?".into());
+    }
     Ok(tree.list())
 }
 
@@ -94,14 +108,18 @@ struct Headers {
     stream: Stream,
     /// How many bytes of the archive were read.
     position: u64,
+    /// Whether the zeros at the end were found.
+    has_end: bool,
 }
 
 impl Headers {
     /// The next header; `None` at the end, which are zeros, or nothing at all.
     fn next(&mut self) -> io::Result<Option<Header>> {
-        let Some(block) = self.block()?.filter(|block| *block != [0; BLOCK]) else {
+        let Some(block) = self.block()? else { return Ok(None) };
+        if block == [0; BLOCK] {
+            self.has_end = true;
             return Ok(None);
-        };
+        }
         if !has_its_checksum(&block) {
             let problem = "the checksum of a header is wrong";
             return Err(io::Error::new(io::ErrorKind::InvalidData, problem));

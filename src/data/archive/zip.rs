@@ -18,6 +18,7 @@ use super::tree::{LONGEST_PATH, TOO_MANY, Tree};
 use crate::data::decompress::{decompressed, lzma};
 use crate::data::entry::{Listing, slashed};
 use crate::data::stored::{Open, Stored};
+use crate::words;
 
 type Stream = BufReader<Limited>;
 
@@ -63,7 +64,7 @@ impl Seek for Limited {
 pub(in crate::data) fn failure(error: ZipError) -> io::Error {
     match error {
         ZipError::Io(error) => error,
-        error => error.into(),
+        error => words::zip_error(error).into(),
     }
 }
 
