@@ -436,8 +436,9 @@ mod tests {
         let at = broken.windows(4).position(|kind| kind == b"IDAT").expect("it has pixels");
         broken[at + 7] ^= 0x55;
         let error = decode(&broken, [0; 3]).expect_err("broken");
-        assert!(!error.contains('\n') && !error.contains("Format error"), "{error}");
-        for text in [&b""[..], b"a text with the name of an image", b"II*\0 a TIFF"] {
+        assert!(!error.contains(['\n', '{']) && !error.contains("Format error"), "{error}");
+        assert_eq!(decode(b"", [0; 3]).expect_err("nothing"), "the file is empty");
+        for text in [&b"a text with the name of an image"[..], b"II*\0 a TIFF"] {
             let error = decode(text, [0; 3]).expect_err("no image");
             assert!(error.contains("no PNG, JPEG, GIF, WebP or BMP"), "{error}");
         }

@@ -10,13 +10,18 @@ use crate::train::{Consistency, DistributionMatching, Method};
 /// What a run learns from the model that it starts from, and from others. A resumed run goes on as it
 /// began.
 #[derive(clap::Args)]
-#[group(conflicts_with = "resume")]
 #[command(mut_group("GuidanceScaleArgs", |group| group.conflicts_with("resume")))]
 pub struct MethodArgs {
     /// Learn the score of the --init-from model, guided away from this worse model, instead of the
     /// images' own. The resulting network draws alone what `ncsn sample --guiding-model` draws with
     /// two. The worse model is one trained for less long, say a tenth of the time.
-    #[arg(long, alias = "autoguide", value_name = "WORSE", requires = "init_from")]
+    #[arg(
+        long,
+        alias = "autoguide",
+        value_name = "WORSE",
+        requires = "init_from",
+        conflicts_with = "resume"
+    )]
     pub guiding_model: Option<PathBuf>,
     #[command(flatten)]
     pub guidance_scale: GuidanceScaleArgs,
@@ -27,7 +32,7 @@ pub struct MethodArgs {
         long,
         value_name = "MAX",
         requires = "init_from",
-        conflicts_with_all = ["guiding_model", "stable_targets"],
+        conflicts_with_all = ["resume", "guiding_model", "stable_targets"],
     )]
     pub distill_guidance: Option<f32>,
     /// Make of the --init-from model one that gives images in one to four evaluations, with `--sampler
@@ -40,15 +45,15 @@ pub struct MethodArgs {
         num_args = 0..=1,
         require_equals = true,
         requires = "init_from",
-        conflicts_with = "weighting",
+        conflicts_with_all = ["resume", "weighting"],
     )]
     pub consistency: Option<Option<ConsistencyOf>>,
     /// The gap Δ = (t − r)/t between compared noise levels at first, above 0 and at most 1 [default:
     /// 0.004; for distillation 0.4].
-    #[arg(long, requires = "consistency")]
+    #[arg(long, requires = "consistency", conflicts_with = "resume")]
     pub first_gap: Option<f32>,
     /// The gap in the end, above 0 and at most --first-gap [default: --first-gap].
-    #[arg(long, requires = "consistency")]
+    #[arg(long, requires = "consistency", conflicts_with = "resume")]
     pub last_gap: Option<f32>,
     /// Learn to draw from this model's distribution in one to four evaluations, with `--sampler
     /// consistency` (distribution matching distillation). Start with --init-from a model that
@@ -57,7 +62,7 @@ pub struct MethodArgs {
         long,
         value_name = "MODEL",
         requires = "init_from",
-        conflicts_with_all = ["consistency", "guiding_model", "stable_targets"],
+        conflicts_with_all = ["resume", "consistency", "guiding_model", "stable_targets"],
     )]
     pub distribution_matching: Option<PathBuf>,
     /// Steps of the critic, which learns the score of what is drawn, for each of the network. Both
@@ -66,7 +71,8 @@ pub struct MethodArgs {
         long,
         value_name = "N",
         default_value_t = DistributionMatching::CRITIC_STEPS,
-        requires = "distribution_matching"
+        requires = "distribution_matching",
+        conflicts_with = "resume"
     )]
     pub critic_steps: u32,
 }
