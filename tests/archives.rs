@@ -121,7 +121,7 @@ fn an_archive_without_its_end_is_reported() {
     let path = write(folder.path(), "cut.tar", &whole[..whole.len() - 1024]);
     let problem = load(&path).found.left_out().expect("a problem");
     assert!(problem.contains("cut.tar") && problem.contains("download"), "{problem}");
-    let strict = Reading { strict: true, ..Reading::default() };
+    let strict = ReadOptions { strict: true, ..ReadOptions::default() };
     DataSet::load(&path, &strict).expect_err("strict");
     for name in ["set.tar.xz", "set.tar.bz2", "set.tar.zst"] {
         let bytes = fs::read(Path::new("tests/archives").join(name)).expect("a fixture");

@@ -115,7 +115,7 @@ pub const LABELS: Reader = Reader {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join(labels), bytes).expect("written");
         let images = data_files::write(folder.path(), name, images);
-        let data = DataSet::load(&images, &Reading::default());
+        let data = DataSet::load(&images, &ReadOptions::default());
         data.is_ok_and(|data| data.train.labels.is_some())
     },
 };
