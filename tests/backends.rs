@@ -19,6 +19,7 @@ use ncsn::random::Key;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::edm::Churn;
 use ncsn::sample::guidance::Autoguide;
+use ncsn::sample::observation::Block;
 use ncsn::sample::{
     Conditioning, GuidanceScale, Observation, Sampler, Settings, Start, Step, StepTable, Update,
 };
@@ -212,11 +213,12 @@ fn steering_on_the_device_is_steering_on_the_host() {
         values
     };
     let known: Vec<bool> = values(0, 64).iter().map(|&u| u < 0.4).collect();
+    let gray = Block { channels: image_shape.channels, height: 1, width: 1 };
     let observed =
         |observation| Conditioning { observation: Some(observation), ..Default::default() };
     let steerings = [
         observed(Observation::pixels(image_shape, &values(1, d), &known).expect("fits")),
-        observed(Observation::gray(image_shape, &values(2, 64)).expect("fits")),
+        observed(Observation::means(image_shape, &values(2, d), gray).expect("fits")),
         observed(Observation::downsampled(image_shape, &values(3, d / 16), 4).expect("fits")),
         Conditioning { origin: Some(values(4, d)), ..Default::default() },
         Conditioning {

@@ -3,12 +3,14 @@
 #![cfg(not(target_family = "wasm"))]
 
 mod cli;
+mod common;
 
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 use cli::{fail, folder_with_bars, ncsn, read, succeed, train, training};
+use ncsn::net::Architecture;
 
 /// Every file in a folder and those below, and what it holds.
 fn contents(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
@@ -306,6 +308,20 @@ fn other_extensions_are_refused() {
     ] {
         refuse(at, ncsn(at, command), &words);
     }
+}
+
+/// Neither are two channels, but an array holds any.
+#[test]
+fn channels_that_no_png_shows_are_refused_before_images_are_drawn() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let model = common::model_of(Architecture::UNet(common::unet((4, 8, 8), &[8])));
+    fs::write(at.join("m.safetensors"), model.write().expect("finite")).expect("written");
+    let sample = ["sample", "--model", "m.safetensors", "-n", "1", "--out"];
+    for command in [&[&sample[..], &["g.png"]].concat()[..], &["card", "m.safetensors"]] {
+        refuse(at, ncsn(at, command), &["channels, these have 4", ".npy"]);
+    }
+    succeed(&mut ncsn(at, &[&sample[..], &["g.npy"]].concat()));
 }
 
 /// More images than a file can hold are refused before they are drawn.

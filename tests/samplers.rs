@@ -8,6 +8,7 @@ use ncsn::noise::NoiseSchedule;
 use ncsn::sample::conditioning::{End, Path};
 use ncsn::sample::dpm_solver::dpm_solver_pp;
 use ncsn::sample::edm::{self, Churn};
+use ncsn::sample::observation::Block;
 use ncsn::sample::unipc::unipc;
 use ncsn::sample::{Conditioning, Observation, Sampler, Settings, StepTable, score_sde};
 use ncsn::score::Score;
@@ -355,13 +356,13 @@ fn observations_are_kept_and_the_rest_follows_from_them() {
     let d = density.dimension();
     let image: Vec<f32> = (0..d).map(|i| 0.5 + 0.6 * (2.3 * i as f32).sin()).collect();
     let known: Vec<bool> = (0..16).map(|pixel| LEFT_HALF(pixel).is_some()).collect();
-    let gray = &project(&image, GRAY)[..16];
+    let gray = Block { channels: IMAGE.channels, height: 1, width: 1 };
     let small = project(&image, SMALLER);
     let small: Vec<f32> = (0..12).map(|i| small[i / 4 * 16 + i % 4 / 2 * 8 + i % 2 * 2]).collect();
     let schedule = NoiseSchedule { sigma_max: 30.0, sigma_min: 0.01, levels: 150 };
     for (what, blocks, exact, observation) in [
         ("half", LEFT_HALF, 0.0, Observation::pixels(IMAGE, &image, &known)),
-        ("gray", GRAY, 2e-6, Observation::gray(IMAGE, gray)),
+        ("gray", GRAY, 2e-6, Observation::means(IMAGE, &image, gray)),
         ("smaller", SMALLER, 2e-6, Observation::downsampled(IMAGE, &small, 2)),
     ] {
         let y = project(&image, blocks);

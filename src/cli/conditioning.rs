@@ -14,6 +14,7 @@ use crate::model_file::ModelFile;
 use crate::net::{Architecture, ImageShape};
 use crate::noise::NoiseSchedule;
 use crate::sample::conditioning::{End, Path as Way};
+use crate::sample::observation::Block;
 use crate::sample::parameters::default_strength;
 use crate::sample::{ClassConditioning, Conditioning, GuidanceScale, Observation};
 
@@ -228,7 +229,8 @@ impl ConditioningArgs {
             let given = image_input::read_sized(path, shape)?;
             let (pixels, known): (_, Vec<bool>) = match &self.mask {
                 Some(mask) => {
-                    let mask = image_input::read_sized(mask, shape)?.on(0.0).gray();
+                    let gray = ImageShape { channels: 1, ..shape };
+                    let mask = image_input::read_sized(mask, gray)?.on(0.0).pixels;
                     (given.on(paper).pixels, mask.iter().map(|&white| white < 0.5).collect())
                 }
                 // A pixel that is at least half opaque is known.
@@ -245,7 +247,8 @@ impl ConditioningArgs {
         if let Some(path) = &self.colorize {
             ensure!(shape.channels > 1, "--colorize needs a model of colored images");
             let given = image_input::read_sized(path, shape)?.on(paper);
-            return Ok(Some(Observation::gray(shape, &given.gray())?));
+            let block = Block { channels: shape.channels, height: 1, width: 1 };
+            return Ok(Some(Observation::means(shape, &given.pixels, block)?));
         }
         if let Some(path) = &self.super_resolve {
             let small = image_input::read(path)?.on(paper).channels(shape.channels);

@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use pollster::block_on;
 
 use super::{device, progress};
-use crate::backend::fused::{self, Compiler, Gpu, Precision, best_kernel_config};
+use crate::backend::fused::{self, Compiler, Gpu, KernelPrecision, best_kernel_config};
 use crate::backend::{BackendError, BurnModel, ChainSource, View, advance_to};
 use crate::model_file::ModelFile;
 use crate::net::ImageShape;
@@ -102,7 +102,7 @@ impl Engine {
         };
         if let Some(gpu) = gpu {
             let network = block_on(async {
-                let config = best_kernel_config(&gpu, Precision::Half).await;
+                let config = best_kernel_config(&gpu, KernelPrecision::F16).await;
                 let compiler = Compiler::new(&gpu, config)?;
                 fused::Network::new(&compiler, architecture, &model.weights).await
             });

@@ -50,6 +50,20 @@ pub fn ensure_fits(
     Ok(())
 }
 
+/// Checks, before images are drawn, that a PNG can show them.
+///
+/// # Errors
+/// If they have other than 1 or 3 channels.
+pub fn ensure_shown(shape: ImageShape) -> anyhow::Result<()> {
+    ensure!(
+        matches!(shape.channels, 1 | 3),
+        "a PNG shows images of 1 or 3 channels, these have {}; `ncsn sample --out NAME.npy` writes \
+         an array",
+        shape.channels
+    );
+    Ok(())
+}
+
 /// Writes a sequence of grids as an animated GIF that lasts a few seconds, pauses at its end and
 /// repeats. All grids must have the same number of images.
 ///

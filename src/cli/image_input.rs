@@ -92,14 +92,6 @@ impl InputImage {
         self
     }
 
-    /// The mean of the channels, H × W, which `--colorize` preserves.
-    pub fn gray(&self) -> Vec<f32> {
-        let ImageShape { channels, height, width } = self.shape;
-        let plane = height * width;
-        let mean = |at: usize| (0..channels).map(|c| self.pixels[c * plane + at]).sum::<f32>();
-        (0..plane).map(|at| mean(at) / channels as f32).collect()
-    }
-
     /// Puts the image on paper of a gray in \[0, 1\], which shows through transparent parts.
     pub fn on(mut self, paper: f32) -> Self {
         let opacities = self.opacity.iter().cycle();

@@ -67,7 +67,10 @@ pub(super) fn run(arguments: &Sample) -> anyhow::Result<()> {
     let is_path = flags.is_path();
     let columns = is_path.then_some(n);
     match extension {
-        "png" => grid::ensure_fits(n, image_shape, columns, grid::PNG_SIDE)?,
+        "png" => {
+            grid::ensure_shown(image_shape)?;
+            grid::ensure_fits(n, image_shape, columns, grid::PNG_SIDE)?;
+        }
         "gif" if !is_path => grid::ensure_fits(n, image_shape, None, grid::GIF_SIDE)?,
         _ => {}
     }

@@ -55,16 +55,30 @@ pub enum ObservationError {
         /// The number it should have.
         expected: usize,
     },
-    /// Images cannot be made smaller by this factor.
-    #[error("images of {height} × {width} cannot be divided into squares of {factor} × {factor}")]
-    Factor {
-        /// The factor asked for.
-        factor: usize,
-        /// The height of an image.
-        height: usize,
-        /// Its width.
-        width: usize,
+    /// Images cannot be divided into these blocks.
+    #[error(
+        "images of {image_shape} cannot be divided into blocks of {} × {} × {}",
+        block.channels, block.height, block.width
+    )]
+    Block {
+        /// The blocks asked for.
+        block: Block,
+        /// The shape of an image.
+        image_shape: ImageShape,
     },
+}
+
+impl Block {
+    /// # Errors
+    /// [`ObservationError::Block`] if blocks of this size do not divide an image.
+    fn check(self, image_shape: ImageShape) -> Result<(), ObservationError> {
+        let ImageShape { channels, height, width } = image_shape;
+        let sides = [(channels, self.channels), (height, self.height), (width, self.width)];
+        match sides.into_iter().all(|(side, block)| block > 0 && side.is_multiple_of(block)) {
+            true => Ok(()),
+            false => Err(ObservationError::Block { block: self, image_shape }),
+        }
+    }
 }
 
 fn sized(what: &'static str, found: usize, expected: usize) -> Result<(), ObservationError> {
@@ -90,15 +104,21 @@ impl Observation {
         Ok(Self { image_shape, block: Block { channels: 1, height: 1, width: 1 }, target, mask })
     }
 
-    /// Colorization: an image whose channels have the mean `gray` (H × W).
+    /// An image whose blocks have the same means as those of `pixels` (C × H × W). With blocks of
+    /// one pixel in all channels this is colorization, with squares of pixels super-resolution.
     ///
     /// # Errors
-    /// [`ObservationError::Size`] if `gray` has another size.
-    pub fn gray(image_shape: ImageShape, gray: &[f32]) -> Result<Self, ObservationError> {
-        sized("the gray image", gray.len(), image_shape.height * image_shape.width)?;
-        let block = Block { channels: image_shape.channels, height: 1, width: 1 };
-        let mask = vec![1.0; image_shape.dimension()];
-        Ok(Self { image_shape, block, target: gray.repeat(image_shape.channels), mask })
+    /// [`ObservationError`] if the blocks do not divide the image, or `pixels` has another size.
+    pub fn means(
+        image_shape: ImageShape,
+        pixels: &[f32],
+        block: Block,
+    ) -> Result<Self, ObservationError> {
+        block.check(image_shape)?;
+        sized("the image", pixels.len(), image_shape.dimension())?;
+        let (target, mask) = (Vec::new(), vec![1.0; image_shape.dimension()]);
+        let observation = Self { image_shape, block, target, mask };
+        Ok(Self { target: observation.block_means(pixels), ..observation })
     }
 
     /// Super-resolution: an image whose squares of `factor` × `factor` pixels have the means
@@ -112,9 +132,8 @@ impl Observation {
         factor: usize,
     ) -> Result<Self, ObservationError> {
         let ImageShape { channels, height, width } = image_shape;
-        if factor == 0 || !height.is_multiple_of(factor) || !width.is_multiple_of(factor) {
-            return Err(ObservationError::Factor { factor, height, width });
-        }
+        let block = Block { channels: 1, height: factor, width: factor };
+        block.check(image_shape)?;
         let (rows, columns) = (height / factor, width / factor);
         sized("the small image", small.len(), channels * rows * columns)?;
         let mut target = Vec::with_capacity(image_shape.dimension());
@@ -124,7 +143,6 @@ impl Observation {
             let small_row = &small[small_row * columns..][..columns];
             target.extend(small_row.iter().flat_map(|&v| std::iter::repeat_n(v, factor)));
         }
-        let block = Block { channels: 1, height: factor, width: factor };
         Ok(Self { image_shape, block, target, mask: vec![1.0; image_shape.dimension()] })
     }
 
@@ -173,5 +191,28 @@ impl Observation {
         }
         let size = (deep * high * wide) as f32;
         (0..x.len()).map(|index| sums[block(index)] / size).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_have_the_means_of_an_image() {
+        let image_shape = ImageShape { channels: 2, height: 2, width: 4 };
+        let pixels: Vec<f32> = (0..16).map(|value| value as f32).collect();
+        let means = |channels, height, width| {
+            Observation::means(image_shape, &pixels, Block { channels, height, width })
+        };
+        let squares = means(1, 2, 2).expect("they divide it");
+        assert_eq!(squares.target()[..4], [2.5, 2.5, 4.5, 4.5]);
+        assert_eq!(squares.target()[8..12], [10.5, 10.5, 12.5, 12.5]);
+        let small = [2.5, 4.5, 10.5, 12.5];
+        assert_eq!(Observation::downsampled(image_shape, &small, 2), Ok(squares));
+        let gray = means(2, 1, 1).expect("they divide it");
+        assert_eq!(gray.target(), (4..12).map(|x| x as f32).collect::<Vec<_>>().repeat(2));
+        assert!(matches!(means(1, 1, 3), Err(ObservationError::Block { .. })));
+        assert!(matches!(means(0, 1, 1), Err(ObservationError::Block { .. })));
     }
 }

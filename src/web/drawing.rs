@@ -5,6 +5,7 @@ use wasm_bindgen::JsError;
 use super::chain_options::Keep;
 use crate::net::ImageShape;
 use crate::pixel::{luma, value};
+use crate::sample::observation::Block;
 use crate::sample::{Conditioning, Observation};
 
 /// The sides of squares whose means are kept: the first that divides the images.
@@ -36,7 +37,8 @@ pub(super) fn conditioning(
             Observation::pixels(image_shape, &pixels, &known)?
         }
         Keep::Gray if image_shape.channels > 1 => {
-            Observation::gray(image_shape, &means(&pixels, image_shape))?
+            let block = Block { channels: image_shape.channels, height: 1, width: 1 };
+            Observation::means(image_shape, &pixels, block)?
         }
         Keep::Gray => return Err(JsError::new("this model's images have no colors")),
         Keep::Blocks => {
@@ -44,8 +46,8 @@ pub(super) fn conditioning(
             let divides = |&side: &usize| height % side == 0 && width % side == 0;
             let side = SIDES.into_iter().find(divides);
             let side = side.ok_or_else(|| JsError::new("this model's images have no squares"))?;
-            let small = smaller(&pixels, image_shape, side);
-            Observation::downsampled(image_shape, &small, side)?
+            let block = Block { channels: 1, height: side, width: side };
+            Observation::means(image_shape, &pixels, block)?
         }
     };
     Ok(Conditioning { observation: Some(observation), ..Conditioning::default() })
@@ -61,26 +63,6 @@ fn pixels(image_shape: ImageShape, rgba: &[u8]) -> Vec<f32> {
         }
     }
     pixels
-}
-
-/// The mean of an image's channels: H × W.
-fn means(pixels: &[f32], ImageShape { channels, height, width }: ImageShape) -> Vec<f32> {
-    let plane = height * width;
-    let sum = |at: usize| (0..channels).map(|c| pixels[c * plane + at]).sum::<f32>();
-    (0..plane).map(|at| sum(at) / channels as f32).collect()
-}
-
-/// The means of squares of an image: C × H/side × W/side.
-fn smaller(pixels: &[f32], image_shape: ImageShape, side: usize) -> Vec<f32> {
-    let ImageShape { channels, height, width } = image_shape;
-    let (down, across) = (height / side, width / side);
-    let mut small = vec![0.0; channels * down * across];
-    for (at, value) in pixels.iter().enumerate() {
-        let (row, x) = (at / width, at % width);
-        let (channel, y) = (row / height, row % height);
-        small[(channel * down + y / side) * across + x / side] += value / (side * side) as f32;
-    }
-    small
 }
 
 #[cfg(test)]
@@ -112,13 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn grays_and_squares_have_the_means_of_a_drawing() {
-        let image_shape = ImageShape { channels: 3, height: 1, width: 2 };
-        let pixels = [0.3, 0.0, 0.6, 0.3, 0.0, 0.6];
-        assert_eq!(means(&pixels, image_shape), [0.3, 0.3]);
-        let image_shape = ImageShape { channels: 2, height: 2, width: 4 };
-        let pixels: Vec<f32> = (0..16).map(|value| value as f32).collect();
-        assert_eq!(smaller(&pixels, image_shape, 2), [2.5, 4.5, 10.5, 12.5]);
+    fn grays_or_squares_of_a_drawing_are_kept() {
         let kept = |keep| {
             let image_shape = ImageShape { channels: 3, height: 4, width: 4 };
             let observed = conditioning(image_shape, &[255; 64], false, keep).ok()?.observation?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::engine::{Engine, SamplingJob};
 use super::numbers::{SAMPLES, ensure_within};
 use super::shell::quoted;
-use super::{apart, model, output};
+use super::{apart, grid, model, output};
 use crate::grid::encode_png;
 use crate::hub::Address;
 use crate::model_file::ModelFile;
@@ -64,6 +64,7 @@ pub(super) fn run(arguments: &Card) -> anyhow::Result<()> {
     let path = model::local(&arguments.model)?;
     let bytes = model::bytes(&path)?;
     let model = model::parse(&path, &bytes)?;
+    grid::ensure_shown(model.card.architecture.image_shape())?;
     let out = match &arguments.out {
         Some(out) => out.clone(),
         // Images are often in a folder of the model's name.
