@@ -34,6 +34,9 @@ pub(crate) fn congruential(word: u32) -> u32 {
 /// Spreads the upper half of a seed over the index axis (2³² / the golden ratio).
 const GOLDEN: u32 = 0x9E37_79B1;
 
+/// The largest f32 below 1.
+pub(crate) const BELOW_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
+
 /// The key of a stream of random numbers; only the index is left open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -60,7 +63,6 @@ impl Key {
 
     /// A uniform number in the open interval (0, 1).
     pub fn uniform(self, index: u32) -> f32 {
-        const BELOW_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
         unit(pcg4d(self.words(index))[0]).min(BELOW_ONE)
     }
 

@@ -91,7 +91,7 @@ impl LearnedScore {
             pass.backward(&self.parameters, raw, &mut gradient);
         }
         self.steps += 1;
-        let time = self.steps as i32;
+        let time = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let [first, second] = [BETA_1, BETA_2].map(|beta| 1.0 - beta.powi(time));
         let decay = ema_decay(EMA, u64::from(self.steps)) as f32;
         let all = self.parameters.iter_mut().zip(&mut self.average).zip(&mut self.moments);

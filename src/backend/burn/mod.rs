@@ -107,27 +107,22 @@ impl BurnChains {
         let Some(step) = self.next() else { return false };
         let score = self.score(step.sigma);
         let (x, index) = (self.x.clone(), self.done as u32);
+        let moved = |drift: f32, previous: f32, earlier: [f32; 2], noise: f32| {
+            let mut moved = x.clone() + score.clone() * drift;
+            if let Some(before) = &self.previous {
+                moved = moved + before.clone() * previous;
+            }
+            for (denoised, a) in self.denoised.iter().zip(earlier).filter(|&(_, a)| a != 0.0) {
+                moved = moved + (denoised.clone() - x.clone()) * a;
+            }
+            if noise > 0.0 {
+                moved = moved + self.noise.normal(index) * noise;
+            }
+            moved
+        };
         self.x = match step.update {
-            Update::Affine { drift, previous, noise } => {
-                let mut moved = x.clone() + score.clone() * drift;
-                if let Some(before) = self.previous.take() {
-                    moved = moved + before * previous;
-                }
-                if noise > 0.0 {
-                    moved = moved + self.noise.normal(index) * noise;
-                }
-                moved
-            }
-            Update::Multistep { drift, earlier, noise } => {
-                let differences = self.denoised.iter().map(|denoised| denoised.clone() - x.clone());
-                let parts = differences.zip(earlier).map(|(difference, a)| difference * a);
-                let mut moved =
-                    parts.fold(x.clone() + score.clone() * drift, |sum, part| sum + part);
-                if noise > 0.0 {
-                    moved = moved + self.noise.normal(index) * noise;
-                }
-                moved
-            }
+            Update::Affine { drift, previous, noise } => moved(drift, previous, [0.0; 2], noise),
+            Update::Multistep { drift, earlier, noise } => moved(drift, 0.0, earlier, noise),
             Update::Corrector { snr } => {
                 let size = corrector_sizes(snr, step.sigma, &score);
                 let z = self.noise.normal(index);

@@ -6,7 +6,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::net::ImageShape;
 use crate::net::burn_layers::column;
-use crate::random::{Key, congruential};
+use crate::random::{BELOW_ONE, Key, congruential};
 use crate::sample::{Conditioning, Start, StepTable};
 
 /// [`Conditioning::fill_normal`] and [`Conditioning::fill_start`] for a whole batch.
@@ -137,11 +137,12 @@ impl Stream {
 
     fn uniform(&self, step: u32) -> Tensor<4> {
         let [u, _] = self.uniforms(step);
-        u
+        u.clamp_max(BELOW_ONE)
     }
 
     fn normal(&self, step: u32) -> Tensor<4> {
         let [a, b] = self.uniforms(step);
-        (a.log() * -2.0).sqrt() * (b * std::f32::consts::TAU).cos()
+        // On some devices the logarithm of 1 is a little above 0, where −2 ln a has no root.
+        (a.log().abs() * 2.0).sqrt() * (b * std::f32::consts::TAU).cos()
     }
 }
