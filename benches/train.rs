@@ -22,8 +22,8 @@ mod bench {
     use burn::tensor::Device;
     use clap::Parser;
     use ncsn::backend::fused::{
-        Compiler, DataSet, Example, Gpu, Precision as KernelPrecision, TimedTraining, Training,
-        TrainingStep, best_kernel_config,
+        Compiler, DataSet, Example, Gpu, KernelPrecision, TimedTraining, Training, TrainingStep,
+        best_kernel_config,
     };
     use ncsn::data::Images;
     use ncsn::loss::Weighting;
@@ -146,7 +146,7 @@ mod bench {
     /// The time, operations and bytes of each launch of a step.
     fn profile(gpu: &Gpu, options: &Options, images: &Images) -> Vec<TimedTraining> {
         let Architecture::UNet(sizes) = &options.architecture else { panic!("it is a U-Net") };
-        let config = block_on(best_kernel_config(gpu, KernelPrecision::Single));
+        let config = block_on(best_kernel_config(gpu, KernelPrecision::F32));
         let compiler = Compiler::new(gpu, config).expect("f32");
         let data = DataSet {
             bytes: &images.bytes,

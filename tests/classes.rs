@@ -11,7 +11,9 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use cli::{fail, ncsn, read, succeed, train};
 use common::{difference, relative};
-use ncsn::backend::fused::{self, Compiler, FusedChains, Gpu, KernelConfig, Precision, Strategy};
+use ncsn::backend::fused::{
+    self, Compiler, FusedChains, Gpu, KernelConfig, KernelPrecision, Strategy,
+};
 use ncsn::backend::{BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::net::weights::Weights;
 use ncsn::net::{Architecture, Network};
@@ -208,7 +210,7 @@ fn a_scale_that_is_an_input_takes_one_evaluation() {
     let architecture = architecture.with_guidance_max(4.0);
     let model = model_on_flex(&architecture, weights.clone());
     let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-    let compiler = Compiler::new(&gpu, KernelConfig::new(Strategy::Staged, Precision::Single));
+    let compiler = Compiler::new(&gpu, KernelConfig::new(Strategy::Staged, KernelPrecision::F32));
     let compiler = compiler.expect("every GPU has f32");
     let fused = block_on(fused::Network::new(&compiler, &architecture, &weights));
     let (fused, interval) = (fused.expect("it fits"), [0.1, 2.0]);
@@ -265,7 +267,7 @@ impl Score for Beyond {
 /// The conditional network on the fused backend, in one of two ways to generate kernels.
 fn on_gpu(strategy: Strategy) -> fused::Network {
     let gpu = block_on(Gpu::request()).unwrap_or_else(|error| panic!("{error}"));
-    let config = KernelConfig::new(strategy, Precision::Single);
+    let config = KernelConfig::new(strategy, KernelPrecision::F32);
     let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
     let (architecture, weights) = conditional();
     block_on(fused::Network::new(&compiler, &architecture, &weights)).expect("it fits")
@@ -332,6 +334,25 @@ fn the_fused_backend_runs_the_same_chains_of_classes() {
             let difference = difference(&found, &expected);
             assert!(difference < 1e-3, "{sampler:?}, {conditioning:?}: {difference}");
         }
+    }
+}
+
+/// Some of them at once need more rows than the tables of noise levels have for small batches.
+#[test]
+fn all_chains_of_a_large_batch_may_show_classes_of_their_own() {
+    let network = on_gpu(Strategy::Direct);
+    let mut table = table(Sampler::Ancestral);
+    table.steps.truncate(3);
+    let chains = 0..600;
+    let classes: Vec<usize> = chains.clone().map(|chain| chain * chain / 7 % CLASSES).collect();
+    for weight in [1.0, 2.5] {
+        let conditioning = asking(&classes, weight, ALWAYS);
+        let all =
+            FusedChains::conditioned(&network, table.clone(), &conditioning, 7, chains.clone());
+        let found = finish(&mut all.expect("it fits"));
+        let expected = finish(&mut on_burn(&table, &conditioning, 590..600));
+        let difference = difference(&found[590 * 64..], &expected);
+        assert!(difference < 1e-3, "{weight}: {difference}");
     }
 }
 

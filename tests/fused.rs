@@ -11,8 +11,8 @@ use std::ops::Range;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::{difference, relative};
 use ncsn::backend::fused::{
-    Compiler, FusedChains, FusedError, Gpu, KernelConfig, Network, Precision, Strategy, Tiling,
-    Tuner, best_kernel_config,
+    Compiler, FusedChains, FusedError, Gpu, KernelConfig, KernelPrecision, Network, Strategy,
+    Tiling, Tuner, best_kernel_config,
 };
 use ncsn::backend::{BackendError, BurnChains, BurnModel, Chains, View, advance_to, host};
 use ncsn::model_file::ModelFile;
@@ -30,7 +30,7 @@ fn gpu() -> Gpu {
 }
 
 fn fused(gpu: &Gpu, architecture: &Architecture, weights: &Weights) -> Network {
-    set_up(gpu, architecture, weights, block_on(best_kernel_config(gpu, Precision::Single)))
+    set_up(gpu, architecture, weights, block_on(best_kernel_config(gpu, KernelPrecision::F32)))
 }
 
 fn set_up(
@@ -57,11 +57,11 @@ fn has_half(gpu: &Gpu) -> bool {
 /// Both strategies, and half precision if the adapter has it.
 fn configs(gpu: &Gpu) -> Vec<KernelConfig> {
     let mut configs = vec![
-        KernelConfig::new(Strategy::Direct, Precision::Single),
-        KernelConfig::new(Strategy::Staged, Precision::Single),
+        KernelConfig::new(Strategy::Direct, KernelPrecision::F32),
+        KernelConfig::new(Strategy::Staged, KernelPrecision::F32),
     ];
     if has_half(gpu) {
-        configs.push(KernelConfig::new(Strategy::Staged, Precision::Half));
+        configs.push(KernelConfig::new(Strategy::Staged, KernelPrecision::F16));
     }
     configs
 }
@@ -69,8 +69,8 @@ fn configs(gpu: &Gpu) -> Vec<KernelConfig> {
 /// How far a score may be from Burn's, relative to the largest.
 fn tolerance(config: KernelConfig) -> f32 {
     match config.precision {
-        Precision::Single => 1e-4,
-        Precision::Half => 1e-2,
+        KernelPrecision::F32 => 1e-4,
+        KernelPrecision::F16 => 1e-2,
     }
 }
 
@@ -216,7 +216,7 @@ fn the_published_model_has_the_score_that_burn_gives_it() {
     let gpu = gpu();
     let mut configs = configs(&gpu);
     if has_half(&gpu) {
-        configs.push(KernelConfig::new(Strategy::Direct, Precision::Half));
+        configs.push(KernelConfig::new(Strategy::Direct, KernelPrecision::F16));
     }
     let set_up = |&config: &KernelConfig| set_up(&gpu, &card.architecture, &weights, config);
     let networks: Vec<_> = configs.iter().map(set_up).collect();
@@ -262,7 +262,7 @@ fn the_fastest_tiles_are_found_and_remembered() {
     // Wide enough that all tilings give different kernels.
     let architecture = Architecture::UNet(common::unet((1, 8, 32), &[16]));
     let weights = common::weights(&architecture);
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
     let network = set_up(&gpu, &architecture, &weights, config);
     let mut tuner = Tuner::new(&network, 2);
     while block_on(tuner.step()).expect("healthy") {}
@@ -298,7 +298,7 @@ fn a_chain_in_half_precision_ends_near_the_exact_one() {
         return;
     }
     let weights = common::weights(&common::tiny());
-    let config = KernelConfig::new(Strategy::Staged, Precision::Half);
+    let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F16);
     let network = set_up(&gpu, &common::tiny(), &weights, config);
     let table = common::settings().step_table().expect("possible");
     let found = common::every_21st(&ends(&network, &table, 7, 0..common::ENDS_OF));
@@ -322,7 +322,7 @@ fn half_precision_saturates() {
         let mut weights = common::weights(&architecture);
         let tensor = weights.get_mut(enlarged).expect("a tensor of the network");
         tensor.values.iter_mut().for_each(|weight| *weight *= 1e6);
-        let config = KernelConfig::new(Strategy::Staged, Precision::Half);
+        let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F16);
         let network = set_up(&gpu, &architecture, &weights, config);
         let score = block_on(network.score(&normal(64, 2), &[0.5])).expect("a score");
         assert!(score.iter().all(|s| s.is_finite()), "{enlarged}: {score:?}");
@@ -456,7 +456,7 @@ fn what_is_observed_is_imposed_as_on_burn() {
     let known: Vec<bool> = (0..96).map(|pixel| pixel % 5 < 2).collect();
     let observations = [
         Observation::pixels(image_shape, &pixels, &known),
-        Observation::gray(image_shape, &pixels[..96]),
+        Observation::means(image_shape, &pixels, Block { channels: 3, height: 1, width: 1 }),
         Observation::downsampled(image_shape, &pixels[..3 * 24], 2),
     ];
     let samplers = [Sampler::Langevin, Sampler::PredictorCorrector, Sampler::Heun, Sampler::UniPc];
@@ -702,7 +702,7 @@ fn what_cannot_work_is_an_error() {
         assert!(matches!(refused(chains), BackendError::Chains { .. }));
     }
     weights.remove("middle.conv1.bias");
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
     let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
     let error = Network::load(&compiler, &common::tiny(), &weights, "").expect_err("no bias");
     assert_eq!(error, WeightsMismatch::Missing("middle.conv1.bias".into()).into());

@@ -10,7 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::random_networks::{self, Rolls};
 use ncsn::backend::fused::{
-    Compiler, DataSet, Example, FusedError, Gpu, KernelConfig, Precision, Strategy, Training,
+    Compiler, DataSet, Example, FusedError, Gpu, KernelConfig, KernelPrecision, Strategy, Training,
     TrainingState, TrainingStep,
 };
 use ncsn::data::Images;
@@ -20,8 +20,7 @@ use ncsn::net::{Architecture, ImageShape, Network, Preconditioning, UNetDescript
 use ncsn::random::Key;
 use ncsn::recipe::Recipe;
 use ncsn::train::{
-    Augmentation, Checkpoints, Consistency, Options, Precision as TrainPrecision, Start,
-    TrainError, Trainer,
+    Augmentation, Checkpoints, Consistency, Options, Precision, Start, TrainError, Trainer,
 };
 use pollster::block_on;
 
@@ -164,7 +163,7 @@ impl Case {
         let failed = |error: FusedError| error.to_string();
         let architecture = Architecture::UNet(sizes.clone());
         let weights = common::weights(&architecture);
-        let config = KernelConfig::new(strategy, Precision::Single);
+        let config = KernelConfig::new(strategy, KernelPrecision::F32);
         let compiler = Compiler::new(gpu, config).map_err(failed)?;
         let bytes = data(sizes, batch);
         let data = DataSet {
@@ -500,7 +499,7 @@ fn what_only_burn_can_train_is_refused_with_its_name() {
         assert!(matches!(error, TrainError::Unsupported(_)), "{error}");
         error.to_string()
     };
-    let bf16 = Options { precision: TrainPrecision::Bf16, ..options(&images) };
+    let bf16 = Options { precision: Precision::Bf16, ..options(&images) };
     assert!(refused(bf16).contains("bf16"));
     let architecture = options(&images).architecture.with_classes(2).with_guidance_max(4.0);
     let distilled = Options { architecture, stable_targets: None, ..options(&images) };
@@ -515,7 +514,7 @@ fn what_only_burn_can_train_is_refused_with_its_name() {
 fn a_step_that_is_not_of_the_run_is_refused() {
     let gpu = gpu();
     let sizes = UNetDescription { classes: 2, ..common::unet((1, 8, 8), &[8]) };
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
     let compiler = Compiler::new(&gpu, config).expect("f32");
     let bytes = data(&sizes, 4);
     let data =
@@ -562,7 +561,7 @@ fn attention_among_too_many_positions_is_refused_by_the_limit() {
     let width = limit / 8 / 256 + 1;
     let sizes = common::unet((1, 256, width), &[4]);
     let sizes = UNetDescription { attention: vec![true], patch: 1, ..sizes };
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
     let compiler = Compiler::new(&gpu, config).expect("f32");
     let bytes = data(&sizes, 1);
     let data =
@@ -593,13 +592,24 @@ fn stable_targets_are_means_over_any_number_of_images() {
     const FROM: f32 = 0.5;
     const BATCH: usize = 11;
     let gpu = gpu();
-    let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+    let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
     let compiler = Compiler::new(&gpu, config).expect("f32");
-    for (shape, images) in [((1, 4, 4), 20), ((1, 4, 4), 2100), ((3, 3, 5), 20), ((3, 3, 5), 2100)]
-    {
-        let sizes = UNetDescription { patch: 1, ..common::unet(shape, &[4]) };
+    // Images of many pixels are far apart, unless they differ in few.
+    for (shape, patch, images) in [
+        ((1, 4, 4), 1, 20),
+        ((1, 4, 4), 1, 2100),
+        ((3, 3, 5), 1, 20),
+        ((3, 3, 5), 1, 2100),
+        ((3, 256, 256), 8, 20),
+    ] {
+        let sizes = UNetDescription { patch, ..common::unet(shape, &[4]) };
         let (dimension, width) = (sizes.image_shape.dimension(), sizes.image_shape.width);
-        let bytes = data(&sizes, images);
+        let mut bytes = data(&sizes, images);
+        let (first, others) = bytes.split_at_mut(dimension);
+        for other in others.chunks_exact_mut(dimension) {
+            let few = dimension.min(60);
+            other[few..].copy_from_slice(&first[few..]);
+        }
         let stable_from = Some(FROM);
         let data = DataSet { bytes: &bytes, labels: &[], images, stable_from, mirrored: true };
         let mut training = Training::new(&compiler, &sizes, &data, BATCH, 1).expect("it fits");
@@ -613,14 +623,16 @@ fn stable_targets_are_means_over_any_number_of_images() {
         for (n, example) in step.examples.iter().enumerate() {
             let [x, z] = [&noisy, &noise].map(|all| &all[n * dimension..][..dimension]);
             let sigma = f64::from(example.sigma);
-            let weight = |(m, image): (usize, &[f64])| {
+            let logit = |(m, image): (usize, &[f64])| {
                 if example.sigma < FROM {
-                    return if m == n { 1.0 } else { 0.0 };
+                    return if m == n { 0.0 } else { f64::NEG_INFINITY };
                 }
                 let squares = image.iter().zip(x).map(|(a, &b)| (a - f64::from(b)).powi(2));
-                (-squares.sum::<f64>() / (2.0 * sigma * sigma)).exp()
+                -squares.sum::<f64>() / (2.0 * sigma * sigma)
             };
-            let weights: Vec<f64> = all.chunks(dimension).enumerate().map(weight).collect();
+            let logits: Vec<f64> = all.chunks(dimension).enumerate().map(logit).collect();
+            let highest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let weights: Vec<f64> = logits.iter().map(|logit| (logit - highest).exp()).collect();
             let total: f64 = weights.iter().sum();
             for (at, (&x, &z)) in x.iter().zip(z).enumerate() {
                 let shares = all.chunks(dimension).zip(&weights);

@@ -10,7 +10,9 @@ mod common;
 use burn::tensor::{Device, Tensor, TensorData};
 use common::SCALE;
 use common::random_networks::{self as random, Rolls};
-use ncsn::backend::fused::{Compiler, Gpu, KernelConfig, Network, Precision, Strategy, Tiling};
+use ncsn::backend::fused::{
+    Compiler, Gpu, KernelConfig, KernelPrecision, Network, Strategy, Tiling,
+};
 use ncsn::net::{self, Architecture};
 use ncsn::random::Key;
 use pollster::block_on;
@@ -29,7 +31,7 @@ impl Case {
         let architecture = random::architecture(&mut rolls);
         let strategy = rolls.one_of(&[Strategy::Direct, Strategy::Staged]);
         let half = rolls.below(3) == 0 && has_half;
-        let precision = if half { Precision::Half } else { Precision::Single };
+        let precision = if half { KernelPrecision::F16 } else { KernelPrecision::F32 };
         let tiling = rolls.one_of(Tiling::of(strategy));
         let config = KernelConfig { tiling, ..KernelConfig::new(strategy, precision) };
         Self { architecture, config, batch: 1 + rolls.below(5) }
@@ -49,8 +51,8 @@ impl Case {
     /// layers of random networks.
     fn tolerance(&self) -> f32 {
         match self.config.precision {
-            Precision::Single => 1e-4,
-            Precision::Half => 3e-2,
+            KernelPrecision::F32 => 1e-4,
+            KernelPrecision::F16 => 3e-2,
         }
     }
 

@@ -14,7 +14,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use common::soak::LongRun;
 use ncsn::backend::fused::{
-    Compiler, Gpu, KernelConfig, Network as FusedNetwork, Precision, best_kernel_config,
+    Compiler, Gpu, KernelConfig, KernelPrecision, Network as FusedNetwork, best_kernel_config,
 };
 use ncsn::backend::{BurnModel, ChainSource, Chains, View, advance_to};
 use ncsn::data::Images;
@@ -99,7 +99,7 @@ fn chains_of_many_steps_on_burn() {
 fn chains_of_many_steps_on_the_gpu() {
     let _alone = common::alone();
     let gpu = block_on(Gpu::request()).expect("an adapter");
-    let config = block_on(best_kernel_config(&gpu, Precision::Single));
+    let config = block_on(best_kernel_config(&gpu, KernelPrecision::F32));
     runs_long("steps on the GPU", on_gpu(&gpu, config, langevin(2_000 * factor())));
 }
 
@@ -107,7 +107,7 @@ fn chains_of_many_steps_on_the_gpu() {
 fn many_models_one_after_another() {
     let _alone = common::alone();
     let gpu = block_on(Gpu::request()).expect("an adapter");
-    let config = block_on(best_kernel_config(&gpu, Precision::Single));
+    let config = block_on(best_kernel_config(&gpu, KernelPrecision::F32));
     let table = common::settings().step_table().expect("possible");
     let mut done = 0;
     stays_flat("models", 20 * factor(), |count| {

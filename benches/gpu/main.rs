@@ -15,8 +15,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clap::Parser;
 use ncsn::backend::Chains;
 use ncsn::backend::fused::{
-    Compiler, FusedChains, Gpu, KernelConfig, Network, Precision, Timed, Tuner, best_kernel_config,
-    profile,
+    Compiler, FusedChains, Gpu, KernelConfig, KernelPrecision, Network, Timed, Tuner,
+    best_kernel_config, profile,
 };
 use ncsn::model_file::ModelFile;
 use ncsn::net;
@@ -112,9 +112,9 @@ fn main() -> Result<()> {
 
     let (mut launches, mut operations) = (0, 0);
     let mut precisions = Vec::new();
-    let plain = block_on(best_kernel_config(&gpu, Precision::Single));
-    let half = gpu.has_half().then_some(Precision::Half);
-    for precision in [Some(Precision::Single), half].into_iter().flatten() {
+    let plain = block_on(best_kernel_config(&gpu, KernelPrecision::F32));
+    let half = gpu.has_half().then_some(KernelPrecision::F16);
+    for precision in [Some(KernelPrecision::F32), half].into_iter().flatten() {
         let config = KernelConfig { precision, ..plain };
         let begun = Instant::now();
         let compiler = Compiler::new(&gpu, config)?;
@@ -187,7 +187,7 @@ fn print(report: &Report) {
 }
 
 /// Prints where the time of an evaluation goes.
-fn print_launches(precision: Precision, batch: usize, launches: &[Timed]) {
+fn print_launches(precision: KernelPrecision, batch: usize, launches: &[Timed]) {
     println!("\n| {}, batch {batch} | workgroups | µs |\n|---|---|---|", precision.scalar());
     for Timed { source, groups: [x, y, z], seconds } in launches {
         println!("| {} | {x} × {y} × {z} | {:.2} |", summary(source), seconds * 1e6);

@@ -36,3 +36,6 @@ pub use refinenet::{Depth, RefineNetDescription, Variant};
 #[cfg(feature = "burn")]
 pub use unet::UNet;
 pub use unet::UNetDescription;
+
+/// Added to the variances of normalizations. Burn's own has the same by default.
+pub(crate) const NORM_EPSILON: f32 = 1e-5;

@@ -10,12 +10,9 @@ use super::error::ExportError;
 use super::graph::{Graph, Value};
 use super::options::Batch;
 use super::proto::Attribute;
-use crate::net::UNetDescription;
 use crate::net::precondition::frequencies;
 use crate::net::unet::topology::Layer;
-
-/// Added to variances, as in the Burn modules.
-const EPSILON: f32 = 1e-5;
+use crate::net::{NORM_EPSILON, UNetDescription};
 
 /// What the network is told about the class.
 pub struct Class {
@@ -293,7 +290,7 @@ impl Network<'_, '_> {
         let one = self.graph.floats("norm.ones", &[groups], &vec![1.0; groups]);
         let zero = self.graph.floats("norm.zeros", &[groups], &vec![0.0; groups]);
         let grouped = self.graph.reshape(name, &x.value, &[self.batch, groups as i64, -1]);
-        let epsilon = [Attribute::float("epsilon", EPSILON)];
+        let epsilon = [Attribute::float("epsilon", NORM_EPSILON)];
         let inputs = [&grouped, &one, &zero];
         let normal = self.graph.op(name, "InstanceNormalization", &inputs, &epsilon);
         Maps { value: self.reshape_like(name, &normal, x), ..x.clone() }

@@ -20,11 +20,15 @@ pub enum FusedError {
         reason: String,
     },
     /// The work is larger than the adapter allows.
-    #[error("{what} needs {needed}, but this GPU's limit {limit} is {available}")]
+    #[error(
+        "{what} would take {needed} {}, more than this GPU's {limit} of {available}{}",
+        if limit.contains("Workgroups") { "workgroups" } else { "bytes" },
+        if what.ends_with(Self::OF_A_BATCH) { "; use a smaller batch" } else { "" }
+    )]
     Limit {
         /// What is too large.
         what: &'static str,
-        /// The limit's name in WebGPU, or what it is a limit of.
+        /// The limit's name in WebGPU, or what else is limited.
         limit: &'static str,
         /// What the work needs.
         needed: u64,
@@ -53,14 +57,6 @@ pub enum FusedError {
     /// The device rejected something it should have accepted.
     #[error("the GPU reports a fault: {0}")]
     Fault(String),
-    /// A batch shows too many classes.
-    #[error("a batch can show {most} classes, but this one has {classes}; use a smaller batch")]
-    Classes {
-        /// How many it has.
-        classes: usize,
-        /// How many it can have.
-        most: usize,
-    },
     /// A wrong number of values: there must be one σ and one class per image, or one for all; and as
     /// many bytes and labels as the images of a data set have.
     #[error("{found} {what} for {images} images")]
@@ -71,6 +67,15 @@ pub enum FusedError {
         found: usize,
         /// The number of images.
         images: usize,
+    },
+    /// The state of training is that of another network.
+    #[cfg(feature = "training")]
+    #[error("the state has {found} weights, the network {weights}")]
+    State {
+        /// The number of weights, averages or pairs of moments in the state.
+        found: usize,
+        /// The number of the network's weights.
+        weights: usize,
     },
     /// A number of a training step is beyond what the run was made for.
     #[cfg(feature = "training")]
@@ -96,6 +101,9 @@ pub enum FusedError {
 }
 
 impl FusedError {
+    /// How the name of what a smaller batch needs less of ends.
+    const OF_A_BATCH: &str = "of a batch";
+
     /// Checks a need against a limit.
     ///
     /// # Errors
@@ -110,5 +118,27 @@ impl FusedError {
             true => Err(Self::Limit { what, limit, needed, available }),
             false => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_large_is_said_with_its_unit_and_what_helps() {
+        let message = |what, limit| {
+            FusedError::check_limit(what, limit, 9, 8).expect_err("9 is above 8").to_string()
+        };
+        assert_eq!(
+            message("the activations of a batch", "maxBufferSize"),
+            "the activations of a batch would take 9 bytes, more than this GPU's maxBufferSize of \
+             8; use a smaller batch"
+        );
+        assert_eq!(
+            message("a launch", "maxComputeWorkgroupsPerDimension"),
+            "a launch would take 9 workgroups, more than this GPU's \
+             maxComputeWorkgroupsPerDimension of 8"
+        );
     }
 }

@@ -15,7 +15,7 @@
 //! | `sigma_input.rs` | how σ enters a network and scales its output |
 //! | `training/` | the backward launches of a training step, and which weight each parameter copies |
 //! | **`codegen/`** | **from launches to WGSL** |
-//! | `kernel_config.rs`, `strategy.rs`, `precision.rs`, `tiling.rs` | how kernels are generated |
+//! | `kernel_config.rs`, `strategy.rs`, `kernel_precision.rs`, `tiling.rs` | how kernels are generated |
 //! | `lower/` | each kind of launch as a kernel; `lower/training/` those of a training step |
 //! | `kernel.rs` | what a kernel is, and what it is bound to |
 //! | `kernels/`, `wgsl.rs`, `template.rs` | the kernels' templates, how they are included and expanded |
@@ -52,7 +52,7 @@ mod plan;
 mod runtime;
 mod tune;
 
-pub use codegen::{KernelConfig, Precision, Strategy, Tiling};
+pub use codegen::{KernelConfig, KernelPrecision, Strategy, Tiling};
 pub use error::FusedError;
 pub use runtime::{Compiler, FusedChains, Gpu, Network, Precompile};
 #[cfg(feature = "training")]

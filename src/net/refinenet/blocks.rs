@@ -8,6 +8,7 @@ use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 
 use super::description::{RefineNetDescription, Stage, Variant};
+use crate::net::NORM_EPSILON;
 use crate::net::burn_layers::conv;
 
 /// The row of the normalizations' tables for each image: N of them, or one for all.
@@ -35,7 +36,6 @@ impl InstanceNormPlus {
 
     /// N × C × H × W in and out.
     pub fn forward(&self, x: Tensor<4>, rows: &Rows) -> Tensor<4> {
-        const EPSILON: f32 = 1e-5;
         let [_, channels, ..] = x.dims();
         let table = self.table.val().select(0, rows.clone());
         let [n, _] = table.dims();
@@ -45,12 +45,12 @@ impl InstanceNormPlus {
         let means = x.clone().mean_dim(3).mean_dim(2);
         let centered = x - means.clone();
         let variance = centered.clone().square().mean_dim(3).mean_dim(2);
-        let normal = centered / (variance + EPSILON).sqrt();
+        let normal = centered / (variance + NORM_EPSILON).sqrt();
 
         let means = means.clone() - means.mean_dim(1);
         // Unbiased, unlike the variance above, as in the published networks.
         let spread = means.clone().square().sum_dim(1).div_scalar((channels - 1) as f32);
-        let means = means / (spread + EPSILON).sqrt();
+        let means = means / (spread + NORM_EPSILON).sqrt();
         (normal + means * alpha) * gamma + beta
     }
 }

@@ -10,7 +10,7 @@ use web_sys::HtmlCanvasElement;
 use super::interface::{Backend, Tuning, not_loaded};
 use super::screen::Screen;
 use crate::backend::fused::{
-    Compiler, Gpu, Network, Precision, Precompile, Tuner, best_kernel_config,
+    Compiler, Gpu, KernelPrecision, Network, Precompile, Tuner, best_kernel_config,
 };
 use crate::backend::{ChainSource, Chains};
 use crate::model_file::ModelFile;
@@ -33,7 +33,7 @@ impl Fused {
     /// Acquires the visitor's GPU and tests which kernels it computes correctly.
     pub(super) async fn create(exact: bool, tuning: String) -> Result<Self, JsError> {
         let gpu = Gpu::request().await?;
-        let wanted = if exact { Precision::Single } else { Precision::Half };
+        let wanted = if exact { KernelPrecision::F32 } else { KernelPrecision::F16 };
         let compiler = Compiler::new(&gpu, best_kernel_config(&gpu, wanted).await)?;
         Ok(Self::on(Rc::new(Shared(compiler)), tuning))
     }

@@ -16,7 +16,7 @@ use start::{TrainingPlan, start};
 use wasm_bindgen::prelude::*;
 
 use crate::backend::fused::{
-    Compiler, DataSet, Example, FusedChains, FusedError, Gpu, Network, Precision, Training,
+    Compiler, DataSet, Example, FusedChains, FusedError, Gpu, KernelPrecision, Network, Training,
     TrainingState, TrainingStep, best_kernel_config, check_training_with, training_test_texts,
 };
 use crate::backend::{Chains, View};
@@ -239,7 +239,7 @@ async fn prepare(
     recipe: &Recipe,
     compile: Option<CompileTexts>,
 ) -> Result<(Compiler, Training), FusedError> {
-    let best = best_kernel_config(gpu, Precision::Single).await;
+    let best = best_kernel_config(gpu, KernelPrecision::F32).await;
     if let Some(compile) = compile {
         let compiler = Compiler::new(gpu, best)?;
         let [test, run] =

@@ -5,8 +5,8 @@
 
 mod kernel;
 mod kernel_config;
+mod kernel_precision;
 mod lower;
-mod precision;
 mod render;
 mod strategy;
 mod template;
@@ -17,12 +17,12 @@ mod wgsl;
 pub use kernel::TrainingBuffer;
 pub use kernel::{Access, Binding, Kernel, Operand};
 pub use kernel_config::KernelConfig;
+pub use kernel_precision::KernelPrecision;
 #[cfg(feature = "training")]
 pub use lower::training::{
     LoweredTraining, StableTargets, TrainingKernel, attention_memory, lower_training,
 };
 pub use lower::{Lowered, lower};
-pub use precision::Precision;
 pub use render::render_shader;
 pub use strategy::Strategy;
 pub use tiling::Tiling;

@@ -180,22 +180,15 @@ impl<'a> Builder<'a> {
         to: Target,
     ) -> Result<(), FusedError> {
         let values = self.packed(layers, &layout)?;
-        let conv = Conv {
-            terms: layers.iter().flat_map(|layer| layer.terms.clone()).collect(),
-            parameters: self.store(Parameters { values, exact: false }),
+        let terms = layers.iter().flat_map(|layer| layer.terms.clone()).collect();
+        let parameters = self.store(Parameters { values, exact: false });
+        self.plan.steps.push(Launch::Conv(Conv {
             biases: layers.iter().filter(|layer| layer.biased).count(),
             residuals: residuals.to_vec(),
             activation,
-            #[cfg(feature = "training")]
-            kept_sum: None,
-            #[cfg(feature = "training")]
-            derivative: None,
-            columns: layout.len(),
             fold,
-            grid: self.grid(layers),
-            to,
-        };
-        self.plan.steps.push(Launch::Conv(conv));
+            ..Conv::new(terms, parameters, layout.len(), self.grid(layers), to)
+        }));
         Ok(())
     }
 
@@ -295,20 +288,12 @@ impl<'a> Builder<'a> {
         parameters.extend(layout.vector(|o| layers[columns[o].0][1][columns[o].1]));
         let parameters = self.store(Parameters { values: parameters, exact: true });
         let to = self.exact(segments, [1, 1]);
+        let terms = vec![Term::pointwise(source)];
         self.plan.levels.push(Launch::Conv(Conv {
-            terms: vec![Term::pointwise(source)],
-            parameters,
             biases: 1,
             residuals: added.into_iter().collect(),
             activation,
-            #[cfg(feature = "training")]
-            kept_sum: None,
-            #[cfg(feature = "training")]
-            derivative: None,
-            columns: layout.len(),
-            fold: 1,
-            grid: [1, 1],
-            to: Target::Tensor(to),
+            ..Conv::new(terms, parameters, layout.len(), [1, 1], Target::Tensor(to))
         }));
         to
     }

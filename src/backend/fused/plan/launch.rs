@@ -130,6 +130,33 @@ pub struct Conv {
     pub to: Target,
 }
 
+impl Conv {
+    /// A sum of convolutions and no more: without biases, residuals, activation and folds.
+    pub fn new(
+        terms: Vec<Term>,
+        parameters: Slice,
+        columns: usize,
+        grid: [usize; 2],
+        to: Target,
+    ) -> Self {
+        Self {
+            terms,
+            parameters,
+            biases: 0,
+            residuals: Vec::new(),
+            activation: Activation::None,
+            #[cfg(feature = "training")]
+            kept_sum: None,
+            #[cfg(feature = "training")]
+            derivative: None,
+            columns,
+            fold: 1,
+            grid,
+            to,
+        }
+    }
+}
+
 /// One convolution of a sum.
 #[derive(Clone, Debug)]
 pub struct Term {

@@ -3,7 +3,7 @@
 use super::buffer_plan::BufferPlan;
 use super::gpu::Gpu;
 use super::owned_buffer::OwnedBuffer;
-use crate::backend::fused::codegen::{Kernel, Operand, Precision};
+use crate::backend::fused::codegen::{Kernel, KernelPrecision, Operand};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Plan;
 
@@ -24,7 +24,7 @@ impl Activations {
     pub fn new(
         gpu: &Gpu,
         plan: &Plan,
-        precision: Precision,
+        precision: KernelPrecision,
         tiles: &[usize],
         kernels: &[Kernel],
         count: usize,
@@ -43,7 +43,8 @@ impl Activations {
             _ => 0,
         };
         let plan = BufferPlan::new(kernels, size, lasts);
-        let buffer = |&size: &usize| gpu.storage("the activations", size as u64 * count as u64);
+        let what = if count > 1 { "the activations of a batch" } else { "the activations" };
+        let buffer = |&size: &usize| gpu.storage(what, size as u64 * count as u64);
         let buffers = plan.sizes.iter().map(buffer).collect::<Result<_, _>>()?;
         Ok(Self { plan, buffers })
     }

@@ -47,14 +47,14 @@ fn is_idle(bound: &Arc<BoundBuffers>) -> bool {
 #[cfg(all(test, not(target_family = "wasm")))]
 mod tests {
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::backend::fused::runtime::TestGpu;
     use crate::backend::fused::tune::self_test;
 
     #[test]
     fn only_buffers_of_finished_runs_are_freed() {
         let gpu = TestGpu::request();
-        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
         let network = self_test::network(&gpu, config).expect("it is small");
         let pool = BufferPool::default();
         let in_use = pool.take(network.compiled(), 2).expect("they are small");

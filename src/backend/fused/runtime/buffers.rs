@@ -21,6 +21,8 @@ pub const SCORES: [usize; 2] = [3, 4];
 pub struct Buffers {
     /// The number of images.
     pub batch: usize,
+    /// The rows that the tables of noise levels have.
+    pub level_rows: usize,
     /// See [`IMAGES`], [`RESULT`] and [`SCORES`].
     pub images: [OwnedBuffer; 5],
     /// For each pixel, its denoised values in the last two steps, for those that look back at them.
@@ -43,8 +45,10 @@ pub struct Buffers {
 }
 
 impl Buffers {
-    /// The most rows that the tables of noise levels have: one for each pair of a noise level and a
-    /// class that are in use at a time.
+    /// The fewest rows that the tables of noise levels have: one for each pair of a noise level and
+    /// a class that are in use at a time. Larger batches have one for each image, which may show a
+    /// class of its own; a guided one is twice as large as its images are many, so there is room for
+    /// no class, too.
     pub const LEVELS: usize = 512;
     /// The most steps that the table of steps holds at a time. One more row, with this index, is for
     /// evaluations between the steps.
@@ -56,10 +60,10 @@ impl Buffers {
     /// [`FusedError::Limit`] where a buffer is larger than the GPU allows.
     pub fn new(network: &CompiledPlan, batch: usize) -> Result<Self, FusedError> {
         let (gpu, plan) = (&network.gpu, &network.plan);
-        gpu.check_workgroups("the batch", batch as u64)?;
+        gpu.check_workgroups("a launch of a batch", batch as u64)?;
         let dimension = plan.image_shape.dimension() as u64;
         let numbers = batch as u64 * dimension;
-        let images = || gpu.storage("the images", 4 * numbers);
+        let images = || gpu.storage("the images of a batch", 4 * numbers);
 
         let lasts = |operand: &Operand| {
             plan.embedding.is_some_and(|Embedding { features, class, table }| {
@@ -72,7 +76,8 @@ impl Buffers {
             let CompiledPlan { gpu, plan, config, tiles, .. } = network;
             Activations::new(gpu, plan, config.precision, tiles, &kernels, count, lasts)
         };
-        let level_activations = activations(&network.levels, Self::LEVELS, &lasts)?;
+        let level_rows = batch.max(Self::LEVELS);
+        let level_activations = activations(&network.levels, level_rows, &lasts)?;
         let step_activations = activations(&network.steps, batch, &|_| false)?;
         let place = |embedding: Embedding| {
             level_activations.find(&Operand::Tensor(embedding.table)).cloned()
@@ -80,14 +85,15 @@ impl Buffers {
         let table = plan.embedding.and_then(place);
         Ok(Self {
             batch,
+            level_rows,
             images: [images()?, images()?, images()?, images()?, images()?],
-            denoised: gpu.storage("the denoised images", 8 * numbers)?,
-            levels: gpu.storage("the noise levels", 16 * Self::LEVELS as u64)?,
+            denoised: gpu.storage("the denoised images of a batch", 8 * numbers)?,
+            levels: gpu.storage("the noise levels", 16 * level_rows as u64)?,
             table,
             // One more, for evaluations between the steps.
             steps: RowTable::new(gpu, "the steps", Self::STEPS + 1)?,
             observation: gpu.storage("the observation", 8 * dimension)?,
-            mixtures: gpu.storage("the mixtures", 8 * batch as u64)?,
+            mixtures: gpu.storage("the mixtures of a batch", 8 * batch as u64)?,
             level_activations,
             step_activations,
         })

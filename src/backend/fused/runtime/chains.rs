@@ -55,8 +55,7 @@ impl FusedChains {
     /// As [`Self::new`], with a conditioning.
     ///
     /// # Errors
-    /// As [`Self::new`], if the conditioning does not fit the network's images or classes, and
-    /// [`FusedError::Classes`] if a batch cannot show so many classes.
+    /// As [`Self::new`], and if the conditioning does not fit the network's images or classes.
     pub fn conditioned(
         network: &Network,
         table: StepTable,
@@ -70,12 +69,7 @@ impl FusedChains {
         conditioning.check_classes(network.classes())?;
         let guidance_max = network.guidance_max();
         let rows = StepRows::new(conditioning, guidance_max, seed, chains.clone(), dimension);
-        let level_rows = rows.level_rows();
-        if level_rows.per_level() > Buffers::LEVELS {
-            let classes = level_rows.period();
-            return Err(FusedError::Classes { classes, most: Buffers::LEVELS - 1 }.into());
-        }
-        let mut recorder = network.recorder(chains.len(), level_rows.is_guided())?;
+        let mut recorder = network.recorder(chains.len(), rows.level_rows().is_guided())?;
         let mut x = vec![0.0; chains.len() * dimension];
         let mut z = vec![0.0; dimension];
         for (chain, x) in chains.clone().zip(x.chunks_exact_mut(dimension)) {
@@ -155,11 +149,12 @@ impl FusedChains {
             return;
         }
         let level_rows = self.rows.level_rows();
+        let most = self.recorder.level_rows();
         let (mut sigmas, mut rows): (Vec<f32>, Vec<u32>) = Default::default();
         for step in self.table.steps[self.done..].iter().take(Buffers::STEPS) {
             let row = match sigmas.iter().rposition(|&sigma| sigma == step.sigma) {
                 Some(row) => row,
-                None if (sigmas.len() + 1) * level_rows.per_level() > Buffers::LEVELS => break,
+                None if (sigmas.len() + 1) * level_rows.per_level() > most => break,
                 None => {
                     sigmas.push(step.sigma);
                     sigmas.len() - 1

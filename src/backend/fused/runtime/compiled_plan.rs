@@ -82,7 +82,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelPrecision, Strategy};
     use crate::backend::fused::runtime::Network;
     use crate::backend::fused::tune::self_test;
 
@@ -93,7 +93,7 @@ mod tests {
                 limits.max_compute_workgroups_per_dimension = most;
             };
             let gpu = block_on(Gpu::request_limited(tighten)).expect("the adapter allows more");
-            self_test::network(&gpu, KernelConfig::new(Strategy::Direct, Precision::Single))
+            self_test::network(&gpu, KernelConfig::new(Strategy::Direct, KernelPrecision::F32))
         };
         let usual = network(65_535).expect("it is small");
         let groups = usual.compiled().steps.iter().flat_map(|step| step.kernel.groups);

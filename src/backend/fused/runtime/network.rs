@@ -179,7 +179,7 @@ impl Network {
             }
         }
         let mut score = Vec::with_capacity(x.len());
-        // Each image may have a noise level of its own: the tables limit the batch.
+        // Each image may have a noise level of its own. In larger batches the tables would grow.
         let batch = images.min(Buffers::LEVELS);
         let mut recorder = self.recorder(batch, false)?;
         let shared = sigmas.len() == 1 && classes.len() == 1;

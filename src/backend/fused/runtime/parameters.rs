@@ -7,7 +7,7 @@ use half::f16;
 
 use super::gpu::Gpu;
 use super::owned_buffer::OwnedBuffer;
-use crate::backend::fused::codegen::Precision;
+use crate::backend::fused::codegen::KernelPrecision;
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::Parameters;
 
@@ -29,7 +29,7 @@ impl UploadedParameters {
     pub fn new(
         gpu: &Gpu,
         all: &mut [Parameters],
-        precision: Precision,
+        precision: KernelPrecision,
     ) -> Result<Self, FusedError> {
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let sizes = all.iter().map(|parameters| (parameters.values.len(), parameters.exact));
@@ -51,7 +51,10 @@ const ALIGNMENT: usize = 256;
 
 /// The byte ranges in one buffer of slices of so many numbers, each with whether it is in f32
 /// whatever the precision.
-pub fn slices(sizes: impl Iterator<Item = (usize, bool)>, precision: Precision) -> Vec<Range<u64>> {
+pub fn slices(
+    sizes: impl Iterator<Item = (usize, bool)>,
+    precision: KernelPrecision,
+) -> Vec<Range<u64>> {
     let mut end = 0usize;
     let slice = |(count, exact): (usize, bool)| {
         let start = end.next_multiple_of(ALIGNMENT);
@@ -63,15 +66,16 @@ pub fn slices(sizes: impl Iterator<Item = (usize, bool)>, precision: Precision) 
 
 /// The bytes of parameters as kernels read them. They fill whole words, since channels are padded
 /// to a multiple of four.
-fn bytes(parameters: &Parameters, precision: Precision) -> Cow<'_, [u8]> {
-    let round = |&value: &f32| f16::from_f32(value.clamp(-Precision::MOST, Precision::MOST));
+fn bytes(parameters: &Parameters, precision: KernelPrecision) -> Cow<'_, [u8]> {
+    let round =
+        |&value: &f32| f16::from_f32(value.clamp(-KernelPrecision::MOST, KernelPrecision::MOST));
     match precision.unless_exact(parameters.exact) {
-        Precision::Half => {
+        KernelPrecision::F16 => {
             let halves: Vec<u16> =
                 parameters.values.iter().map(|value| round(value).to_bits()).collect();
             Cow::Owned(bytemuck::pod_collect_to_vec(&halves))
         }
-        Precision::Single => Cow::Borrowed(bytemuck::cast_slice(&parameters.values)),
+        KernelPrecision::F32 => Cow::Borrowed(bytemuck::cast_slice(&parameters.values)),
     }
 }
 
@@ -89,7 +93,7 @@ mod tests {
         let network = |most| {
             let tighten = |limits: &mut wgpu::Limits| limits.max_storage_buffer_binding_size = most;
             let gpu = block_on(Gpu::request_limited(tighten)).expect("the adapter allows more");
-            let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+            let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
             self_test::network(&gpu, config)
         };
         let network_of_small_layers = network(10_000).expect("each layer fits");

@@ -53,7 +53,7 @@ mod tests {
     use super::super::network::Network;
     use super::super::test_gpu::TestGpu;
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
         let sizes =
             UNetDescription { widths: vec![8, 16], ..UNetDescription::new(image_shape, scale) };
         let architecture = Architecture::UNet(sizes);
-        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F32);
         let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
         let precompile =
             Precompile::new(&compiler, &architecture, "").expect("there is such a network");

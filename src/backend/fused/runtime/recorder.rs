@@ -139,8 +139,13 @@ impl Recorder {
         self.bound.buffers.steps.write(&self.network.gpu, first, rows);
     }
 
+    /// The rows that the tables of noise levels have.
+    pub fn level_rows(&self) -> usize {
+        self.bound.buffers.level_rows
+    }
+
     /// Fills the tables with everything that depends on σ and the class alone, for at most
-    /// `Buffers::LEVELS` pairs of both.
+    /// [`Self::level_rows`] pairs of both.
     pub fn submit_levels(&mut self, rows: &[LevelRow]) {
         let (network, bound) = (&*self.network, &*self.bound);
         let plan = &network.plan;
@@ -281,13 +286,13 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::backend::fused::runtime::{Network, TestGpu};
     use crate::backend::fused::tune::self_test;
 
     /// A network, and images for it.
     fn network(gpu: &TestGpu) -> (Network, Vec<f32>) {
-        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
         let network = self_test::network(gpu, config).expect("it is small");
         let x = (0..2 * network.image_shape().dimension()).map(|i| (i % 7) as f32).collect();
         (network, x)

@@ -45,13 +45,13 @@ mod tests {
 
     use super::super::self_test;
     use super::profile;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::backend::fused::runtime::TestGpu;
 
     #[test]
     fn every_launch_is_timed_for_the_whole_batch() {
         let gpu = TestGpu::request();
-        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F32);
         let network = self_test::network(&gpu, config).expect("it is small");
         let launches = block_on(profile(&network, 3, 2)).expect("the GPU is healthy");
         assert_eq!(launches.len(), network.launches());

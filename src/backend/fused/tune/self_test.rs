@@ -11,7 +11,7 @@
 
 use bytemuck::Zeroable;
 
-use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::builder::{Builder, Output};
 use crate::backend::fused::plan::conv_layer::ConvLayer;
@@ -39,8 +39,8 @@ pub const TOLERANCE: f32 = 1e-2;
 const STEP_TOLERANCE: f32 = 1e-3;
 
 /// Whether staged kernels compute the right scores in a precision.
-pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
-    let possible = precision == Precision::Single || gpu.has_half();
+pub async fn passes(gpu: &Gpu, precision: KernelPrecision) -> bool {
+    let possible = precision == KernelPrecision::F32 || gpu.has_half();
     possible
         && are_right(gpu, precision, plan).await
         && platform::thoroughly(|| are_all_right(gpu, precision)).await
@@ -48,7 +48,7 @@ pub async fn passes(gpu: &Gpu, precision: Precision) -> bool {
 
 /// As [`passes`] for the kernels that the page does not test. A GPU that takes wrong steps is given
 /// up: the kernel that takes them is the same in every config.
-async fn are_all_right(gpu: &Gpu, precision: Precision) -> bool {
+async fn are_all_right(gpu: &Gpu, precision: KernelPrecision) -> bool {
     // Where the test cannot run, work will report the device's own error.
     if gpu.catch_errors(takes_right_steps(gpu)).await == Some(false) {
         gpu.give_up(FusedError::Fault("it takes wrong steps".to_owned()));
@@ -59,13 +59,17 @@ async fn are_all_right(gpu: &Gpu, precision: Precision) -> bool {
 /// A plan that a config is tested with.
 type MakePlan = fn() -> Result<Plan, FusedError>;
 
-async fn are_right(gpu: &Gpu, precision: Precision, plan: MakePlan) -> bool {
+async fn are_right(gpu: &Gpu, precision: KernelPrecision, plan: MakePlan) -> bool {
     gpu.catch_errors(compare(gpu, precision, plan)).await.unwrap_or(false)
 }
 
-async fn compare(gpu: &Gpu, precision: Precision, plan: MakePlan) -> Result<bool, FusedError> {
+async fn compare(
+    gpu: &Gpu,
+    precision: KernelPrecision,
+    plan: MakePlan,
+) -> Result<bool, FusedError> {
     // Make both before waiting for either.
-    let direct = planned(gpu, KernelConfig::new(Strategy::Direct, Precision::Single), plan)?;
+    let direct = planned(gpu, KernelConfig::new(Strategy::Direct, KernelPrecision::F32), plan)?;
     let staged = planned(gpu, KernelConfig::new(Strategy::Staged, precision), plan)?;
     let expected = scores(&direct).await?;
     Ok(agree(&scores(&staged).await?, &expected, TOLERANCE))
@@ -199,20 +203,14 @@ fn plan_of_the_rest() -> Result<Plan, FusedError> {
     b.finish_embedded(E, 1)
 }
 
-/// Whether `kernels/update.wgsl` takes the right step: one that is guided, of a measured size, looks
-/// at the score and at the denoised images of steps before, mixes the noise of two seeds and imposes
-/// an observation.
-async fn takes_right_steps(gpu: &Gpu) -> Result<bool, FusedError> {
-    let network = network(gpu, KernelConfig::new(Strategy::Direct, Precision::Single))?;
-    let (dimension, width) = (IMAGE.dimension(), IMAGE.width);
-    let [x, before, first, second] = [0, 1, 2, 3].map(|stream| noise(stream, 2 * dimension));
-    let earlier: Vec<[f32; 2]> = first.iter().zip(&second).map(|(&a, &b)| [a, b]).collect();
-    // The means of squares of 2 × 2 pixels.
-    let observation = Observation::downsampled(IMAGE, &noise(4, dimension / 4), 2);
-    let observation = observation.expect("it has the size of the images");
-    let mixtures = [[1.0, 0.0], [0.6, 0.8]];
-    let seeds = [5, u64::MAX - 5];
-    let words = seeds.map(|seed| Key { seed, stream: 0, step: 0 }.seed_words());
+/// The weights of the two seeds in the noise of each of two images.
+const MIXTURES: [[f32; 2]; 2] = [[1.0, 0.0], [0.6, 0.8]];
+/// These seeds.
+const SEEDS: [u64; 2] = [5, u64::MAX - 5];
+
+/// A step as the kernels read it: one that is guided, of a measured size, looks at the score and at
+/// the denoised images of steps before, mixes the noise of two seeds and imposes an observation.
+fn step_row() -> StepRow {
     let update = UpdateRow {
         guidance: 0.5,
         previous: -0.3,
@@ -225,63 +223,99 @@ async fn takes_right_steps(gpu: &Gpu) -> Result<bool, FusedError> {
         block: [1, 2, 2],
         ..UpdateRow::zeroed()
     };
-    let row = StepRow {
+    let [seed, other] = SEEDS.map(|seed| Key { seed, stream: 0, step: 0 }.seed_words());
+    StepRow {
         first_chain: 3,
         chain_stride: 1,
-        seed: words[0],
-        other: words[1],
+        seed,
+        other,
         noise_step: 7,
         update,
         ..StepRow::evaluate(2, 0, 0.0, 1.0)
-    };
+    }
+}
+
+/// What the step begins with: two images, the scores and the denoised images of steps before, and
+/// an observation.
+struct BeforeStep {
+    x: Vec<f32>,
+    score: Vec<f32>,
+    denoised: Vec<[f32; 2]>,
+    observation: Observation,
+}
+
+impl BeforeStep {
+    fn new() -> Self {
+        let dimension = IMAGE.dimension();
+        let [x, score, first, second] = [0, 1, 2, 3].map(|stream| noise(stream, 2 * dimension));
+        let denoised = first.iter().zip(&second).map(|(&a, &b)| [a, b]).collect();
+        // The means of squares of 2 × 2 pixels.
+        let observation = Observation::downsampled(IMAGE, &noise(4, dimension / 4), 2);
+        let observation = observation.expect("it has the size of the images");
+        Self { x, score, denoised, observation }
+    }
+
+    /// The images after the step, given the scores of its two evaluations.
+    fn expected(&self, row: &StepRow, scores: &[f32]) -> Vec<f32> {
+        let (dimension, width, update) = (IMAGE.dimension(), IMAGE.width, &row.update);
+        let mut expected = Vec::new();
+        for (image, [own, other]) in MIXTURES.into_iter().enumerate() {
+            let normals = |step| -> Vec<f32> {
+                let stream = row.first_chain + image as u32;
+                let [a, b] = SEEDS.map(|seed| Key { seed, stream, step });
+                let mix = |i| own * a.normal(i) + other * b.normal(i);
+                (0..dimension as u32).map(mix).collect()
+            };
+            let [z, observed_z] = [row.noise_step, update.observed_step].map(normals);
+            let at = |i: usize| image * dimension + i;
+            let score = |i: usize| {
+                let (s, away) = (scores[at(i)], scores[2 * dimension + at(i)]);
+                s + update.guidance * (s - away)
+            };
+            let square: f32 = (0..dimension).map(|i| score(i) * score(i)).sum();
+            let gain = update.signal / square.max(update.bound);
+            let stepped = |i: usize| {
+                let (x, [first, second]) = (self.x[at(i)], self.denoised[at(i)]);
+                let looked_back = update.previous * self.score[at(i)]
+                    + update.earlier[0] * (first - x)
+                    + update.earlier[1] * (second - x);
+                x + gain * score(i) + looked_back + (2.0 * gain).sqrt() * z[i]
+            };
+            let stepped: Vec<f32> = (0..dimension).map(stepped).collect();
+            let imposed = |i: usize| {
+                let corner = i / (2 * width) * (2 * width) + i % width / 2 * 2;
+                let mean = |values: &[f32]| -> f32 {
+                    let square = [0, 1, width, width + 1];
+                    square.iter().map(|&pixel| values[corner + pixel]).sum::<f32>() / 4.0
+                };
+                let observed =
+                    self.observation.target()[i] + update.observed_sigma * mean(&observed_z);
+                stepped[i] - mean(&stepped) + observed
+            };
+            expected.extend((0..dimension).map(imposed));
+        }
+        expected
+    }
+}
+
+/// Whether `kernels/update.wgsl` takes the right step.
+async fn takes_right_steps(gpu: &Gpu) -> Result<bool, FusedError> {
+    let network = network(gpu, KernelConfig::new(Strategy::Direct, KernelPrecision::F32))?;
+    let (before, row) = (BeforeStep::new(), step_row());
     let mut recorder = network.recorder(2, true)?;
-    recorder.write_images(&x);
-    recorder.write_last_score(&before);
-    recorder.write_denoised(&earlier);
-    recorder.write_observation(&observation);
-    recorder.write_mixtures(&mixtures);
+    recorder.write_images(&before.x);
+    recorder.write_last_score(&before.score);
+    recorder.write_denoised(&before.denoised);
+    recorder.write_observation(&before.observation);
+    recorder.write_mixtures(&MIXTURES);
     recorder.write_steps(0, &[row]);
     // The second row is that of the scores which guidance leads away from.
     recorder.submit_levels(&[(1.0, None.into()), (2.0, None.into())]);
     recorder.submit(&[(Flow::Update { guided: true }, 0)], Throttle::FEW);
-    let found = recorder.read(recorder.noisy(), 2 * dimension).await?;
-    let scores = recorder.read(recorder.last_score(), 4 * dimension).await?;
-
-    let mut expected = Vec::new();
-    for (image, [own, other]) in mixtures.into_iter().enumerate() {
-        let normals = |step| -> Vec<f32> {
-            let [a, b] = seeds.map(|seed| Key { seed, stream: 3 + image as u32, step });
-            let mix = |i| own * a.normal(i) + other * b.normal(i);
-            (0..dimension as u32).map(mix).collect()
-        };
-        let [z, observed_z] = [row.noise_step, update.observed_step].map(normals);
-        let at = |i: usize| image * dimension + i;
-        let score = |i: usize| {
-            let (s, away) = (scores[at(i)], scores[2 * dimension + at(i)]);
-            s + update.guidance * (s - away)
-        };
-        let square: f32 = (0..dimension).map(|i| score(i) * score(i)).sum();
-        let gain = update.signal / square.max(update.bound);
-        let stepped = |i: usize| {
-            let x = x[at(i)];
-            let looked_back = update.previous * before[at(i)]
-                + update.earlier[0] * (first[at(i)] - x)
-                + update.earlier[1] * (second[at(i)] - x);
-            x + gain * score(i) + looked_back + (2.0 * gain).sqrt() * z[i]
-        };
-        let stepped: Vec<f32> = (0..dimension).map(stepped).collect();
-        let imposed = |i: usize| {
-            let corner = i / (2 * width) * (2 * width) + i % width / 2 * 2;
-            let mean = |values: &[f32]| -> f32 {
-                let square = [0, 1, width, width + 1];
-                square.iter().map(|&pixel| values[corner + pixel]).sum::<f32>() / 4.0
-            };
-            let observed = observation.target()[i] + update.observed_sigma * mean(&observed_z);
-            stepped[i] - mean(&stepped) + observed
-        };
-        expected.extend((0..dimension).map(imposed));
-    }
-    Ok(agree(&found, &expected, STEP_TOLERANCE))
+    let numbers = before.x.len();
+    let found = recorder.read(recorder.noisy(), numbers).await?;
+    let scores = recorder.read(recorder.last_score(), 2 * numbers).await?;
+    Ok(agree(&found, &before.expected(&row, &scores), STEP_TOLERANCE))
 }
 
 /// Normal noise.
@@ -313,8 +347,8 @@ mod tests {
     #[test]
     fn an_adapter_with_f16_passes_and_is_healthy_afterwards() {
         let gpu = TestGpu::request();
-        assert!(block_on(passes(&gpu, Precision::Single)));
-        assert_eq!(block_on(passes(&gpu, Precision::Half)), gpu.has_half());
+        assert!(block_on(passes(&gpu, KernelPrecision::F32)));
+        assert_eq!(block_on(passes(&gpu, KernelPrecision::F16)), gpu.has_half());
     }
 
     #[test]
@@ -327,7 +361,7 @@ mod tests {
     #[test]
     fn a_kernel_that_is_wrong_is_found() {
         let gpu = TestGpu::request();
-        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F32);
         let compiler = Compiler::new(&gpu, config).expect("every GPU has f32");
         let network = |compiler: &Compiler| {
             let plan = plan_of_the_rest().expect("all weights are there");
@@ -336,14 +370,10 @@ mod tests {
         let sound = network(&compiler);
         let expected = block_on(scores(&sound)).expect("the GPU is healthy");
         for compiled in &sound.compiled().steps {
-            let source = &compiled.kernel.source;
-            let (before, main) = source.split_once("fn main(").expect("the entry point");
-            let (parameters, body) = main.split_once(") {").expect("its body");
-            let idle = format!("{before}fn main({parameters}) {{\nif true {{ return; }}{body}");
             let mut broken = compiler.fork();
-            broken.replace(&compiled.kernel, &idle);
+            broken.idle(&compiled.kernel);
             let found = block_on(scores(&network(&broken))).expect("the GPU is healthy");
-            assert!(!agree(&found, &expected, TOLERANCE), "{source}");
+            assert!(!agree(&found, &expected, TOLERANCE), "{}", compiled.kernel.source);
         }
     }
 

@@ -112,7 +112,10 @@ impl Tuner {
             }
         }
         if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
-            let network = self.network.tiled(tiling, lowered, &self.compiler)?;
+            // Tiles that need more workgroups than the GPU allows are no candidate.
+            let Ok(network) = self.network.tiled(tiling, lowered, &self.compiler) else {
+                return Ok(true);
+            };
             let seconds = f64::INFINITY;
             self.candidates.push(Candidate { network, rounds: 0, evaluations: 1, seconds });
         }
@@ -233,11 +236,11 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::backend::fused::runtime::{Gpu, TestGpu};
 
     fn tuner(gpu: &Gpu) -> Tuner {
-        let config = KernelConfig::new(Strategy::Staged, Precision::Single);
+        let config = KernelConfig::new(Strategy::Staged, KernelPrecision::F32);
         let network = self_test::network(gpu, config).expect("it is small");
         Tuner::new(&network, 2)
     }
@@ -254,6 +257,21 @@ mod tests {
         let Compiling { tiling: left_out, missing, .. } = tuner.present.as_mut().expect("begun");
         let (left_out, kernel) = (*left_out, missing[0].clone());
         missing.push(Kernel { source: "@compute fn main() { this is no WGSL }".into(), ..kernel });
+        complete(&mut tuner);
+        let rest: Vec<Tiling> = tuner.times().map(|(tiling, _)| tiling).collect();
+        assert_eq!(rest, different(&tuner.network, Some(left_out)));
+    }
+
+    #[test]
+    fn tiles_with_too_many_workgroups_are_left_out() {
+        let gpu = TestGpu::request();
+        let mut tuner = tuner(&gpu);
+        while tuner.candidates.len() < 2 || tuner.present.is_none() {
+            assert_eq!(block_on(tuner.step()), Ok(true));
+        }
+        let Compiling { tiling: left_out, lowered, .. } = tuner.present.as_mut().expect("begun");
+        let left_out = *left_out;
+        lowered.steps[0].groups = [1 << 16, 1];
         complete(&mut tuner);
         let rest: Vec<Tiling> = tuner.times().map(|(tiling, _)| tiling).collect();
         assert_eq!(rest, different(&tuner.network, Some(left_out)));

@@ -3,7 +3,7 @@
 use super::lowering::{Element, GROUP, Lowering};
 use super::text::Text;
 use crate::backend::fused::codegen::kernel::Kernel;
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
@@ -16,16 +16,16 @@ impl Lowering<'_> {
     /// See `kernels/attention.wgsl`.
     pub fn attention(&self, qkv: Id, heads: usize, to: Id) -> Kernel {
         let positions = self.shape(to).positions();
-        let staged = self.config.strategy == Strategy::Staged;
         let (mut queries, mut block, mut split_k) = (positions.min(GROUP), positions, 1);
         let mut kernel = Text::new(include_kernel!("../kernels/attention.wgsl"));
         let (element, size, spans) = self.heads(&mut kernel.values, qkv, heads, to);
         let values = &mut kernel.values;
+        // How many keys, values or sums fit into memory, beside the totals: a key and its value must.
+        let room = self.memory.saturating_sub(8 * GROUP) / (4 * size);
+        let staged = self.config.strategy == Strategy::Staged && room >= 2;
         if staged {
-            // How many keys, values or sums fit into memory, beside the totals.
-            let room = (self.memory - 8 * GROUP) / (4 * size);
-            queries = queries.min(room.max(1));
-            block = positions.div_ceil(positions.div_ceil((room / 2).max(1)));
+            queries = queries.min(room);
+            block = positions.div_ceil(positions.div_ceil(room / 2));
             split_k = SPLIT_K;
             values.size("STAGE", spans * queries.max(2 * block));
         }
@@ -52,8 +52,8 @@ impl Lowering<'_> {
         let real = outputs.segments[0];
         let size = real / heads;
         let (span, element): (_, Element) = match size.is_multiple_of(4) {
-            true => (4, Precision::quad),
-            false => (1, Precision::scalar),
+            true => (4, KernelPrecision::quad),
+            false => (1, KernelPrecision::scalar),
         };
         values.size("POSITIONS", outputs.positions());
         values.flag("QUADS", span == 4);

@@ -4,7 +4,7 @@ use super::lowering::{Element, Lowering, MOMENTS, activates};
 use super::text::Text;
 use super::tiles::{Staged, StagedTiles, Tiles, reach};
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
@@ -20,9 +20,9 @@ impl Lowering<'_> {
         kernel.values.size("SPANS", tiles.columns);
         for (t, term) in conv.terms.iter().enumerate() {
             edges(&mut kernel.values, t, term, self.shape(term.source).width, &tiles);
-            self.read(&mut kernel, format!("source{t}"), Precision::scalar, term.source);
+            self.read(&mut kernel, format!("source{t}"), KernelPrecision::scalar, term.source);
         }
-        self.read_parameters(&mut kernel, Precision::scalar, conv.parameters);
+        self.read_parameters(&mut kernel, KernelPrecision::scalar, conv.parameters);
         let groups = [tiles.lanes / tiles.group_lanes, tiles.count.div_ceil(tiles.group_tiles)];
         self.output(kernel, conv, &tiles, groups)
     }
@@ -40,7 +40,7 @@ impl Lowering<'_> {
         let mut kernel = Text::new(include_kernel!("../kernels/conv_staged.wgsl"));
         // Stage in half precision if all sources are stored in half precision.
         let sources = conv.terms.iter().flat_map(|term| self.sources(term));
-        let halves = sources.into_iter().all(|id| self.precision(id) == Precision::Half);
+        let halves = sources.into_iter().all(|id| self.precision(id) == KernelPrecision::F16);
         kernel.values.flag("HALF_STAGE", halves);
         let mut memory = self.memory;
         for (t, term) in conv.terms.iter().enumerate() {
@@ -85,11 +85,11 @@ impl Lowering<'_> {
                 kernel.values.size(format!("PART_{t}x{u}"), begin);
                 kernel.values.size(format!("PART_CHANNELS_{t}x{u}"), channels);
                 begin += channels;
-                self.read(&mut kernel, format!("source{t}x{u}"), Precision::quad, id);
+                self.read(&mut kernel, format!("source{t}x{u}"), KernelPrecision::quad, id);
             }
         }
         kernel.values.size("STAGE", stage);
-        self.read_parameters(&mut kernel, Precision::quad, conv.parameters);
+        self.read_parameters(&mut kernel, KernelPrecision::quad, conv.parameters);
         let down = conv.grid[0].div_ceil(tiles.group_tiles);
         let groups = [tiles.lanes / tiles.group_lanes, tiles.across / group_across * down];
         self.output(kernel, conv, &tiles, groups)
@@ -197,8 +197,8 @@ impl Lowering<'_> {
     /// neighboring columns, which are four channels of one pixel.
     fn written(&self) -> Element {
         match self.config.strategy {
-            Strategy::Direct => Precision::scalar,
-            Strategy::Staged => Precision::quad,
+            Strategy::Direct => KernelPrecision::scalar,
+            Strategy::Staged => KernelPrecision::quad,
         }
     }
 

@@ -20,8 +20,10 @@ impl Lowering<'_> {
         kernel.read("image", Operand::Image);
         kernel.levels();
         kernel.write("to", "f32", Operand::Tensor(to));
-        let numbers = shape.positions() * shape.channels();
-        kernel.helper(include_kernel!("../kernels/patch.wgsl")).finish([numbers.div_ceil(GROUP), 1])
+        // The second axis counts rows: all numbers of a large image are too many for one axis.
+        kernel
+            .helper(include_kernel!("../kernels/patch.wgsl"))
+            .finish([(shape.width * shape.channels()).div_ceil(GROUP), shape.height])
     }
 
     /// See `kernels/update.wgsl`.

@@ -3,7 +3,7 @@
 use super::text::Text;
 use crate::backend::fused::codegen::kernel::Operand;
 use crate::backend::fused::codegen::kernel_config::KernelConfig;
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::{Activation, Id, Norm, Plan, Shape};
@@ -30,7 +30,7 @@ pub struct Lowering<'a> {
 pub const MOMENTS: usize = 16;
 
 /// The type of a binding's elements, by precision.
-pub type Element = fn(Precision) -> &'static str;
+pub type Element = fn(KernelPrecision) -> &'static str;
 
 /// The default size of workgroups.
 pub const GROUP: usize = 64;
@@ -42,7 +42,7 @@ impl Lowering<'_> {
     }
 
     /// The precision of a tensor.
-    pub fn precision(&self, id: Id) -> Precision {
+    pub fn precision(&self, id: Id) -> KernelPrecision {
         self.config.precision.unless_exact(self.plan.tensors[id].exact)
     }
 
@@ -54,7 +54,7 @@ impl Lowering<'_> {
     /// Binds the tensor that a kernel writes, and adds the functions that round for it.
     pub fn write(&self, kernel: &mut Text, element: Element, id: Id) {
         let precision = self.precision(id);
-        kernel.values.flag("HALF", precision == Precision::Half);
+        kernel.values.flag("HALF", precision == KernelPrecision::F16);
         kernel.add_helper(include_kernel!("../kernels/convert.wgsl"));
         kernel.write("to", element(precision), Operand::Tensor(id));
     }

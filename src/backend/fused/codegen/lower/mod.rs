@@ -111,10 +111,12 @@ fn check_bindings(kernel: &Kernel) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::precision::Precision;
+    use super::super::kernel_precision::KernelPrecision;
     use super::super::tiling::Tiling;
     use super::*;
-    use crate::backend::fused::plan::network;
+    use crate::backend::fused::plan::builder::{Builder, Output};
+    use crate::backend::fused::plan::conv_layer::ConvLayer;
+    use crate::backend::fused::plan::{Activation, SigmaInput, Term, network};
     use crate::net::weights::{Array, Weights};
     use crate::net::{
         Architecture, Depth, ImageShape, Preconditioning, RefineNetDescription, UNetDescription,
@@ -136,7 +138,7 @@ mod tests {
     /// on every device. Returns the number of launches in each.
     fn launches(plan: &Plan) -> [usize; 2] {
         [Strategy::Direct, Strategy::Staged].map(|strategy| {
-            let precisions = [Precision::Single, Precision::Half];
+            let precisions = [KernelPrecision::F32, KernelPrecision::F16];
             let configs = precisions.map(|precision| KernelConfig::new(strategy, precision));
             let tilings = Tiling::of(strategy).iter().copied();
             let configs =
@@ -189,6 +191,33 @@ mod tests {
             let [direct, staged] = launches(&plan(&Architecture::UNet(sizes)));
             assert_eq!(staged < direct, narrow);
         }
+    }
+
+    #[test]
+    fn every_kernel_of_a_large_image_fits_every_device() {
+        let image_shape = ImageShape { channels: 3, height: 1024, width: 1024 };
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.2 };
+        let sizes = UNetDescription::new(image_shape, scale);
+        let sizes = UNetDescription { widths: vec![16], attention: vec![false], patch: 1, ..sizes };
+        launches(&plan(&Architecture::UNet(sizes)));
+    }
+
+    /// A key and its value fill more than the memory of a workgroup.
+    #[test]
+    fn attention_of_thousands_of_channels_fits_every_device() {
+        const COLUMNS: usize = 3 * 2048;
+        let tensor = |name: &str, shape: &[usize]| {
+            let values = vec![0.0; shape.iter().product()];
+            (name.to_owned(), Array { values, shape: shape.to_vec() })
+        };
+        let weights = [tensor("qkv.weight", &[COLUMNS, 3, 1, 1]), tensor("qkv.bias", &[COLUMNS])];
+        let weights = Weights::from(weights);
+        let scale = Preconditioning { mean: 0.5, sigma_data: 0.2 };
+        let mut b = Builder::new(&weights, IMAGE, SigmaInput::Continuous(scale, 0));
+        let layer = [ConvLayer::new("qkv", [Term::pointwise(b.load(1))])];
+        let qkv = b.conv(Output::Channels(COLUMNS), &layer, &[], Activation::None);
+        b.attention(qkv.expect("all weights are there"), 1);
+        launches(&b.finish());
     }
 
     #[test]

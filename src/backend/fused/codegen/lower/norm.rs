@@ -3,12 +3,10 @@
 use super::lowering::{GROUP, Lowering, activates};
 use super::text::Text;
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::{Affine, Id, Norm, Scaling};
-
-/// Added to variances, as in Burn.
-const EPSILON: f32 = 1e-5;
+use crate::net::NORM_EPSILON;
 
 /// With more tiles than this, reading their moments would take a kernel as long as its work.
 const MOST_TILES: usize = 256;
@@ -28,9 +26,9 @@ impl Lowering<'_> {
         activates(&mut kernel.values, "", norm.activation);
         self.scaling(&mut kernel, norm);
         for (t, &id) in norm.from.iter().enumerate() {
-            self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
+            self.read(&mut kernel, format!("source{t}"), KernelPrecision::scalar, id);
         }
-        self.write(&mut kernel, Precision::scalar, norm.to);
+        self.write(&mut kernel, KernelPrecision::scalar, norm.to);
         if self.keeps_norms && !matches!(norm.scaling, Scaling::None) {
             kernel.values.flag("KEEPS", true);
             kernel.write("normalization_of", "vec2f", Operand::Normalization(norm.to));
@@ -90,7 +88,7 @@ impl Lowering<'_> {
             }
         };
         values.flag("NORM", true);
-        values.float("EPSILON", EPSILON);
+        values.float("EPSILON", NORM_EPSILON);
         kernel.add_helper(include_kernel!("../kernels/affine.wgsl"));
         match affine {
             Affine::Parameters(slice) => kernel.read("affine", Operand::Parameters(*slice)),

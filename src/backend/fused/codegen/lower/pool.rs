@@ -3,7 +3,7 @@
 use super::lowering::{GROUP, Lowering};
 use super::text::Text;
 use crate::backend::fused::codegen::kernel::Kernel;
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::{Id, Pooling};
 
@@ -18,8 +18,8 @@ impl Lowering<'_> {
         kernel.values.size("WIDTH", shape.width);
         kernel.values.size("REACH", reach);
         kernel.values.flag("MAXIMUM", pooling == Pooling::Maximum);
-        self.read(&mut kernel, "source", Precision::quad, from);
-        self.write(&mut kernel, Precision::quad, to);
+        self.read(&mut kernel, "source", KernelPrecision::quad, from);
+        self.write(&mut kernel, KernelPrecision::quad, to);
         // The second axis counts rows: all quads of a large image are too many for one axis.
         kernel.finish([(shape.width * shape.channels() / 4).div_ceil(GROUP), shape.height])
     }

@@ -1,7 +1,7 @@
 //! Assembles a kernel's text and bindings.
 
 use crate::backend::fused::codegen::kernel::{Access, Binding, Kernel, Operand};
-use crate::backend::fused::codegen::precision::Precision;
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::template::Values;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 
@@ -63,7 +63,8 @@ impl Text {
 
     fn bind(&mut self, access: Access, name: &str, element: &str, operand: Operand) {
         let binding = self.bindings.len();
-        self.half |= [Precision::Half.scalar(), Precision::Half.quad()].contains(&element);
+        self.half |=
+            [KernelPrecision::F16.scalar(), KernelPrecision::F16.quad()].contains(&element);
         let mode = if access == Access::Write { "read_write" } else { "read" };
         self.declarations += &format!(
             "@group(0) @binding({binding}) var<storage, {mode}> {name}: array<{element}>;\n"

@@ -141,7 +141,7 @@ fn largest_divisor(of: usize, most: usize) -> usize {
 mod tests {
     use super::*;
     use crate::backend::fused::codegen::strategy::Strategy;
-    use crate::backend::fused::plan::{Activation, Target};
+    use crate::backend::fused::plan::Target;
 
     /// Convolutions of many sizes.
     fn convs() -> Vec<Conv> {
@@ -153,20 +153,8 @@ mod tests {
         ];
         let grids = [[1, 1], [5, 7], [14, 14], [28, 28], [96, 40]];
         let columns = [4, 12, 48, 96, 1024];
-        let conv = |grid, columns, terms: &Vec<Term>| Conv {
-            terms: terms.clone(),
-            parameters: 0,
-            biases: 1,
-            residuals: Vec::new(),
-            activation: Activation::None,
-            #[cfg(feature = "training")]
-            kept_sum: None,
-            #[cfg(feature = "training")]
-            derivative: None,
-            columns,
-            fold: 1,
-            grid,
-            to: Target::Tensor(2),
+        let conv = |grid, columns, terms: &Vec<Term>| {
+            Conv::new(terms.clone(), 0, columns, grid, Target::Tensor(2))
         };
         let of_grid = |grid| {
             let sizes = columns.iter().flat_map(|&columns| terms.iter().map(move |t| (columns, t)));

@@ -224,7 +224,7 @@ impl Backwards {
             _ => {
                 // Adds them up, by the gradient of a launch that changes nothing.
                 let mut others = std::mem::take(&mut self.pending[id]);
-                let gradient = others.pop().unwrap_or(id);
+                let gradient = others.pop().expect("every tensor has a reader");
                 let (from, scaling) = (vec![id], Scaling::None);
                 let norm = Norm { from, scaling, activation: Activation::None, to: id };
                 let norm = NormGradient { norm, gradient, sums: None };

@@ -5,7 +5,7 @@
 //! becomes doubling it, and the other way round.
 
 use super::placement::Place;
-use crate::backend::fused::plan::{Activation, Conv, Id, Parameters, Plan, Target, Term};
+use crate::backend::fused::plan::{Conv, Id, Parameters, Plan, Target, Term};
 
 /// The launch for the gradient with respect to the source of one term of `conv`, added to `others`.
 /// Its weights become a new slice of the parameters.
@@ -50,17 +50,7 @@ pub fn transposed(
     places.push(slice);
     let exact = plan.parameters[conv.parameters].exact;
     plan.parameters.push(Parameters { values: Vec::new(), exact });
-    Conv {
-        terms: vec![term],
-        parameters: plan.parameters.len() - 1,
-        biases: 0,
-        residuals: others,
-        activation: Activation::None,
-        kept_sum: None,
-        derivative: None,
-        columns: inputs * fold * fold,
-        fold,
-        grid: size.map(|side| side / fold),
-        to: Target::Tensor(to),
-    }
+    let (slice, columns) = (plan.parameters.len() - 1, inputs * fold * fold);
+    let (grid, to) = (size.map(|side| side / fold), Target::Tensor(to));
+    Conv { residuals: others, fold, ..Conv::new(vec![term], slice, columns, grid, to) }
 }

@@ -37,7 +37,7 @@ impl DataSet<'_> {
     pub(super) fn check(&self, sizes: &UNetDescription) -> Result<(), FusedError> {
         let &Self { bytes, labels, images, stable_from, .. } = self;
         let count = bytes.len() as u64;
-        FusedError::check_limit("the data set", "of bytes in shaders", count, MOST_BYTES)?;
+        FusedError::check_limit("the data set", "address space in shaders", count, MOST_BYTES)?;
         if count != images as u64 * sizes.image_shape.dimension() as u64 {
             return Err(FusedError::Count { what: "bytes", found: bytes.len(), images });
         }

@@ -165,7 +165,7 @@ mod tests {
     use pollster::block_on;
 
     use super::*;
-    use crate::backend::fused::codegen::{KernelConfig, Precision, Strategy};
+    use crate::backend::fused::codegen::{KernelConfig, KernelPrecision, Strategy};
     use crate::backend::fused::runtime::TestGpu;
     use crate::loss::Weighting;
     use crate::net::{ImageShape, Preconditioning};
@@ -174,7 +174,7 @@ mod tests {
     const SCALE: Preconditioning = Preconditioning { mean: 0.5, sigma_data: 0.3 };
 
     pub fn compiler(gpu: &Gpu) -> Compiler {
-        let config = KernelConfig::new(Strategy::Direct, Precision::Single);
+        let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F32);
         Compiler::new(gpu, config).expect("every GPU has f32")
     }
 
@@ -251,7 +251,7 @@ mod tests {
         if !gpu.has_half() {
             return;
         }
-        let config = KernelConfig::new(Strategy::Direct, Precision::Half);
+        let config = KernelConfig::new(Strategy::Direct, KernelPrecision::F16);
         let halves = Compiler::new(&gpu, config).expect("it has f16");
         let texts =
             |compiler: &Compiler| with_data(|data| Training::texts(compiler, &sizes(), data));
@@ -272,7 +272,7 @@ mod tests {
                 average: vec![1.0; average],
                 moments: vec![[1.0; 2]; moments],
             };
-            assert!(matches!(training.write(&state), Err(FusedError::Step { .. })));
+            assert!(matches!(training.write(&state), Err(FusedError::State { .. })));
         }
         assert_eq!(block_on(training.read()).expect("the GPU is healthy"), before);
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::data_set::DataSet;
 use crate::backend::fused::codegen::{
-    KernelConfig, LoweredTraining, Precision, attention_memory, lower_training,
+    KernelConfig, KernelPrecision, LoweredTraining, attention_memory, lower_training,
 };
 use crate::backend::fused::error::FusedError;
 use crate::backend::fused::plan::training::TrainingPlan;
@@ -47,7 +47,7 @@ impl RunKernels {
             attention_memory(&training) as u64,
             memory.into(),
         )?;
-        let config = KernelConfig { precision: Precision::Single, ..compiler.config() };
+        let config = KernelConfig { precision: KernelPrecision::F32, ..compiler.config() };
         let parameters = training.plan.parameters.iter().zip(&training.places);
         let counts = parameters.map(|(parameters, places)| (places.len(), parameters.exact));
         let numbers = |bytes: Range<u64>| bytes.start as usize / 4..bytes.end as usize / 4;

@@ -3,7 +3,6 @@
 use bytemuck::NoUninit;
 
 use super::Training;
-use super::step::within;
 use crate::backend::fused::codegen::TrainingBuffer;
 use crate::backend::fused::error::FusedError;
 
@@ -31,13 +30,14 @@ impl Training {
     /// Replaces the state.
     ///
     /// # Errors
-    /// [`FusedError::Step`] if it is of a network with another number of weights; then nothing is
+    /// [`FusedError::State`] if it is of a network with another number of weights; then nothing is
     /// replaced.
     pub fn write(&self, state: &TrainingState) -> Result<(), FusedError> {
         let TrainingState { weights, average, moments } = state;
-        let count = self.weights as u64;
         for found in [weights.len(), average.len(), moments.len()] {
-            within("the number of weights of a state", found as u64, count..count + 1)?;
+            if found != self.weights {
+                return Err(FusedError::State { found, weights: self.weights });
+            }
         }
         self.replace(TrainingBuffer::Weights, weights);
         self.replace(TrainingBuffer::Average, average);

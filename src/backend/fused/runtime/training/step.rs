@@ -81,7 +81,7 @@ impl TrainingStep {
                 score_out: c.score_out,
             }
         };
-        let time = step as i32 + 1;
+        let time = i32::try_from(step + 1).unwrap_or(i32::MAX);
         let root = (1.0 - BETA_2.powi(time)).sqrt();
         let each = batch.div_ceil(recipe.grad_accum_steps);
         let part = |first: usize| PartRow {

@@ -1,9 +1,9 @@
 //! The gradients of normalizations and of attention as shaders.
 
 use crate::backend::fused::codegen::kernel::{Kernel, Operand};
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::lower::lowering::{GROUP, Lowering, MOMENTS, activates};
 use crate::backend::fused::codegen::lower::text::Text;
-use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{Backward, NormGradient, TrainingPlan};
@@ -40,9 +40,9 @@ impl Lowering<'_> {
         activates(&mut kernel.values, "", norm.activation);
         self.scaling(&mut kernel, norm);
         for (t, &id) in norm.from.iter().enumerate() {
-            self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
+            self.read(&mut kernel, format!("source{t}"), KernelPrecision::scalar, id);
         }
-        self.write(&mut kernel, Precision::scalar, norm.to);
+        self.write(&mut kernel, KernelPrecision::scalar, norm.to);
         kernel.values.flag("KEEPS", true);
         kernel.write("normalization_of", "vec2f", Operand::Normalization(norm.to));
         let kernel = kernel
@@ -72,7 +72,7 @@ impl Lowering<'_> {
         self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
         for (t, &id) in norm.from.iter().enumerate() {
-            self.read(&mut kernel, format!("source{t}"), Precision::scalar, id);
+            self.read(&mut kernel, format!("source{t}"), KernelPrecision::scalar, id);
         }
         kernel.read("gradient", Operand::Tensor(*gradient));
         kernel.read_as("normalization", "vec2f", Operand::Normalization(norm.to));
@@ -109,7 +109,7 @@ impl Lowering<'_> {
         kernel.values.size("OTHERS", others.len());
         self.derivative(&mut kernel, norm.activation);
         self.affine(&mut kernel, norm);
-        self.read(&mut kernel, "source", Precision::scalar, id);
+        self.read(&mut kernel, "source", KernelPrecision::scalar, id);
         kernel.read("gradient", Operand::Tensor(*gradient));
         if let (Some((id, column)), false) = (*sums, matches!(norm.scaling, Scaling::None)) {
             kernel.values.size("SUMS", training.row(id));
@@ -131,7 +131,7 @@ impl Lowering<'_> {
         kernel.values.size("GROUP", self.shape(gradient).positions().min(GROUP));
         self.read(&mut kernel, "qkv", element, qkv);
         self.read(&mut kernel, "gradient", element, gradient);
-        kernel.write("to", element(Precision::Single), Operand::Tensor(to));
+        kernel.write("to", element(KernelPrecision::F32), Operand::Tensor(to));
         kernel.finish([heads, 1])
     }
 }

@@ -88,35 +88,7 @@ pub fn lower_training(
     }
     let mut partials: Vec<Partials> = Vec::new();
     for launch in &training.backward {
-        part.push(match launch {
-            Backward::Loss { to, patch } => per_image("loss", lowering.loss(*to, *patch)),
-            Backward::Conv(conv) => {
-                let launch = lowering.forward(&Launch::Conv(conv.clone()));
-                TrainingKernel { name: "convolution, input", ..launch }
-            }
-            Backward::Weights { conv, gradient } => {
-                let first = partials.last().map_or(0, |last| last.first + last.size * last.splits);
-                let (kernel, own) = lowering.conv_weights(conv, *gradient, first);
-                partials.push(own);
-                let extent = Extent::Fixed(own.splits as u32);
-                let operations = plan.operations_of(&Launch::Conv(conv.clone()));
-                TrainingKernel { name: "convolution, weights", kernel, extent, operations }
-            }
-            Backward::NormSums(norm) => {
-                per_image("normalization, sums", lowering.norm_sums(norm, training))
-            }
-            Backward::NormInput { norm, source, others, to } => {
-                let kernel = lowering.norm_input(norm, *source, others, *to, training);
-                per_image("normalization, input", kernel)
-            }
-            Backward::Attention { qkv, heads, gradient, to } => {
-                let kernel = lowering.attention_input(*qkv, *heads, *gradient, *to);
-                let forward = Launch::Attention { qkv: *qkv, heads: *heads, to: *gradient };
-                // Logits and changes twice for queries and once for keys, and three products.
-                let operations = 9 * plan.operations_of(&forward) / 2;
-                TrainingKernel { operations, ..per_image("attention, input", kernel) }
-            }
-        });
+        part.push(lowering.backward(launch, training, &mut partials));
     }
     let squares = weights::shares(training.weights);
     part.push(lowering.reduce(training, squares));
@@ -154,6 +126,44 @@ impl Lowering<'_> {
             launch => self.launch(launch),
         };
         TrainingKernel { operations, ..per_image(name, kernel) }
+    }
+
+    /// A backward launch; adds where a gradient with respect to weights is to `partials`.
+    fn backward(
+        &mut self,
+        launch: &Backward,
+        training: &TrainingPlan,
+        partials: &mut Vec<Partials>,
+    ) -> TrainingKernel {
+        match launch {
+            Backward::Loss { to, patch } => per_image("loss", self.loss(*to, *patch)),
+            Backward::Conv(conv) => {
+                let launch = self.forward(&Launch::Conv(conv.clone()));
+                TrainingKernel { name: "convolution, input", ..launch }
+            }
+            Backward::Weights { conv, gradient } => {
+                let first = partials.last().map_or(0, |last| last.first + last.size * last.splits);
+                let (kernel, own) = self.conv_weights(conv, *gradient, first);
+                partials.push(own);
+                let extent = Extent::Fixed(own.splits as u32);
+                let operations = self.plan.operations_of(&Launch::Conv(conv.clone()));
+                TrainingKernel { name: "convolution, weights", kernel, extent, operations }
+            }
+            Backward::NormSums(norm) => {
+                per_image("normalization, sums", self.norm_sums(norm, training))
+            }
+            Backward::NormInput { norm, source, others, to } => {
+                let kernel = self.norm_input(norm, *source, others, *to, training);
+                per_image("normalization, input", kernel)
+            }
+            Backward::Attention { qkv, heads, gradient, to } => {
+                let kernel = self.attention_input(*qkv, *heads, *gradient, *to);
+                let forward = Launch::Attention { qkv: *qkv, heads: *heads, to: *gradient };
+                // Logits and changes twice for queries and once for keys, and three products.
+                let operations = 9 * self.plan.operations_of(&forward) / 2;
+                TrainingKernel { operations, ..per_image("attention, input", kernel) }
+            }
+        }
     }
 
     /// See `kernels/training/batch.wgsl`: the images, also as the tensor `patches` of patches of
@@ -226,8 +236,8 @@ impl Lowering<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
     use crate::backend::fused::codegen::lower::check_bindings;
-    use crate::backend::fused::codegen::precision::Precision;
     use crate::backend::fused::codegen::strategy::Strategy;
     use crate::net::{ImageShape, Preconditioning, UNetDescription};
 
@@ -247,7 +257,7 @@ mod tests {
                 start..end
             })
             .collect();
-        let config = KernelConfig::new(strategy, Precision::Single);
+        let config = KernelConfig::new(strategy, KernelPrecision::F32);
         lower_training(&training, config, 1 << 14, &slices, stable)
     }
 

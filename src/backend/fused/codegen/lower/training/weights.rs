@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::kernel::{FLAT_GROUP, TrainingKernel, once};
 use crate::backend::fused::codegen::kernel::{Kernel, Operand, TrainingBuffer};
+use crate::backend::fused::codegen::kernel_precision::KernelPrecision;
 use crate::backend::fused::codegen::lower::lowering::Lowering;
 use crate::backend::fused::codegen::lower::text::Text;
-use crate::backend::fused::codegen::precision::Precision;
 use crate::backend::fused::codegen::strategy::Strategy;
 use crate::backend::fused::codegen::wgsl::include_kernel;
 use crate::backend::fused::plan::training::{ClassGradient, TrainingPlan};
@@ -83,7 +83,7 @@ impl Lowering<'_> {
             let slides = term.stride == 1 && term.dilation == 1 && shape.width > term.kernel;
             kernel.values.flag(format!("SLIDES_{t}"), slides && term.kernel > 1);
             row += term.kernel * channels / 4;
-            self.read(&mut kernel, format!("source{t}"), Precision::quad, term.source);
+            self.read(&mut kernel, format!("source{t}"), KernelPrecision::quad, term.source);
         }
         // All biases have the same gradient: that of the first term's position.
         let biased = conv.biases > 0;
