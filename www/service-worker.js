@@ -114,7 +114,7 @@ function bounded(answer) {
     new TransformStream({
       transform(piece, controller) {
         bytes += piece.length;
-        if (bytes > MAX_BYTES) throw new Error(`${answer.url} is too large to be kept`);
+        if (bytes > MAX_BYTES) throw new Error("too large to be kept");
         controller.enqueue(piece);
       },
     }),

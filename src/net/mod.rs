@@ -38,4 +38,5 @@ pub use unet::UNet;
 pub use unet::UNetDescription;
 
 /// Added to the variances of normalizations. Burn's own has the same by default.
+#[cfg(any(feature = "burn", feature = "fused", feature = "onnx"))]
 pub(crate) const NORM_EPSILON: f32 = 1e-5;

@@ -56,10 +56,7 @@ pub enum ObservationError {
         expected: usize,
     },
     /// Images cannot be divided into these blocks.
-    #[error(
-        "images of {image_shape} cannot be divided into blocks of {} × {} × {}",
-        block.channels, block.height, block.width
-    )]
+    #[error("images of {image_shape} cannot be divided into blocks of that size")]
     Block {
         /// The blocks asked for.
         block: Block,

@@ -7,7 +7,6 @@
  * numbers are in `index.html`, those for what a browser lacks in `failures/unsupported.js`.
  */
 
-import { fileSize } from "../dom/format.js";
 import { FAULTS } from "./faults.js";
 
 /** The most characters of an address in a sentence. */
@@ -146,17 +145,6 @@ export function badModel(url, message) {
     technical: [url, technical].filter(Boolean).join("\n"),
   });
 }
-
-/**
- * @param {string} url @param {number} bytes at least so many, if not `exact` @param {boolean} exact
- * @param {number} most
- */
-export const largeModel = (url, bytes, exact, most) =>
-  new Failure("model", {
-    ...words("large"),
-    technical: url,
-    text: `It has ${exact ? "" : "more than "}${fileSize(bytes)}, and the page takes up to ${fileSize(most)}.`,
-  });
 
 /** @param {string} technical */
 export const panic = (technical) => new Failure("panic", { ...words("panic"), technical });

@@ -1,10 +1,11 @@
 // @ts-check
 /**
- * Messages for what a browser, a GPU or a link may lack.
+ * Messages for what a browser, a GPU, a link or a model may lack.
  *
  * The page fetches this module when something is missing.
  * Where the CPU engine is a way out, `page/fatal-error.js` says so.
  */
+import { fileSize } from "../dom/format.js";
 
 export const noWebAssembly = () => ({
   kind: "no-webassembly",
@@ -106,4 +107,17 @@ export const noAddress = (url) => ({
   text: `${url} is not the address of a file on a server.`,
   advice: ["Addresses of models begin with https://, or are paths on the host of this page."],
   ofModel: true,
+});
+
+/**
+ * A model that the page does not take.
+ * @param {string} url @param {number} bytes at least so many, if not `exact` @param {boolean} exact
+ * @param {number} most
+ */
+export const largeModel = (url, bytes, exact, most) => ({
+  kind: "model",
+  title: "This model is too large for the page",
+  text: `It has ${exact ? "" : "more than "}${fileSize(bytes)}, and the page takes up to ${fileSize(most)}.`,
+  advice: ["Make a smaller one, with fewer or narrower layers."],
+  technical: url,
 });

@@ -1,6 +1,6 @@
 // @ts-check
 /** Fetches a model file, reporting progress in bytes. */
-import { Failure, download, largeModel, short, unsupported } from "../failures/failures.js";
+import { Failure, download, short, unsupported } from "../failures/failures.js";
 import { MAX_MODEL_BYTES, ReadError, SizeError, readBytes } from "./read-bytes.js";
 import { unlessSilent } from "../engine/within.js";
 import { goingOn } from "./resume.js";
@@ -43,7 +43,7 @@ export async function fetchModel(url, onProgress, signal, onHead, ask) {
     return await readBytes(response, MAX_MODEL_BYTES, onProgress, onHead, goOn, unlessSilent);
   } catch (error) {
     if (error instanceof SizeError)
-      throw largeModel(url, error.bytes, error.exact, MAX_MODEL_BYTES);
+      throw await unsupported("largeModel", url, error.bytes, error.exact, MAX_MODEL_BYTES);
     if (error instanceof ReadError) throw download("model", url, error.status, error.message);
     throw error;
   } finally {

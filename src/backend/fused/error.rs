@@ -22,7 +22,7 @@ pub enum FusedError {
     /// The work is larger than the adapter allows.
     #[error(
         "{what} would take {needed} {}, more than this GPU's {limit} of {available}{}",
-        if limit.contains("Workgroups") { "workgroups" } else { "bytes" },
+        if *limit == Self::WORKGROUPS { "workgroups" } else { "bytes" },
         if what.ends_with(Self::OF_A_BATCH) { "; use a smaller batch" } else { "" }
     )]
     Limit {
@@ -101,6 +101,8 @@ pub enum FusedError {
 }
 
 impl FusedError {
+    /// The limit of what is launched at a time.
+    pub(in crate::backend::fused) const WORKGROUPS: &str = "maxComputeWorkgroupsPerDimension";
     /// How the name of what a smaller batch needs less of ends.
     const OF_A_BATCH: &str = "of a batch";
 
@@ -136,7 +138,7 @@ mod tests {
              8; use a smaller batch"
         );
         assert_eq!(
-            message("a launch", "maxComputeWorkgroupsPerDimension"),
+            message("a launch", FusedError::WORKGROUPS),
             "a launch would take 9 workgroups, more than this GPU's \
              maxComputeWorkgroupsPerDimension of 8"
         );

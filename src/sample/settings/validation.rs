@@ -29,10 +29,7 @@ pub enum SettingsError {
     #[error("rho must be from 1 to 100, but it is {0}")]
     Rho(f32),
     /// The churn is invalid.
-    #[error(
-        "S_churn must be at least 0 and finite, S_noise from 0 to 2, S_tmin at most S_tmax, but they \
-         are {}, {}, {} and {}", .0.s_churn, .0.s_noise, .0.s_tmin, .0.s_tmax
-    )]
+    #[error("S_churn must be at least 0 and finite, S_noise from 0 to 2, S_tmin at most S_tmax")]
     Churn(Churn),
     /// The strength for an init image is not from 0 to 1.
     #[error("strength must be from 0 to 1, but it is {0}")]
@@ -140,10 +137,7 @@ mod tests {
             [(1.0, 2.0, 1.0), (1.0, f32::NAN, 1.0), (f32::INFINITY, 0.0, 1.0)]
         {
             let churn = Some(Churn { s_churn, s_tmin, s_tmax, s_noise: 1.0 });
-            let refused = refused(Settings { churn, ..base });
-            assert!(matches!(refused, SettingsError::Churn(_)));
-            let said = format!("but they are {s_churn}, 1, {s_tmin} and {s_tmax}");
-            assert!(refused.to_string().ends_with(&said), "{refused}");
+            assert!(matches!(refused(Settings { churn, ..base }), SettingsError::Churn(_)));
         }
         // EDM's own default of S_tmax.
         let churn = Some(Churn { s_tmax: f32::INFINITY, ..Churn::NONE });

@@ -17,7 +17,7 @@ const SCRIPT: &str = "www/service-worker.js";
 /// What stands in it for the version, the files and the module.
 const VERSION: &str = "const VERSION = \"\";";
 const BESIDE: &str = "const BESIDE = [];";
-const IMPORT: &str = "import { match, put } from \"./model/checked-cache.js\";";
+const IMPORT: &str = "import { deleteOldest, match, put } from \"./model/checked-cache.js\";";
 const IMPORTED: &str = include_str!("../../../www/model/checked-cache.js");
 /// The worker and the manifest of a built page.
 pub const WORKER: &str = "service-worker.js";

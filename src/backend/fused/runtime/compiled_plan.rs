@@ -101,6 +101,6 @@ mod tests {
         assert!(network(most).is_ok());
         let error = network(most - 1).expect_err("a launch has one workgroup more");
         let FusedError::Limit { limit, needed, .. } = error else { panic!("{error}") };
-        assert_eq!((limit, needed), ("maxComputeWorkgroupsPerDimension", most.into()));
+        assert_eq!((limit, needed), (FusedError::WORKGROUPS, most.into()));
     }
 }

@@ -326,7 +326,7 @@ impl Gpu {
         count: u64,
     ) -> Result<(), FusedError> {
         let available = self.device.limits().max_compute_workgroups_per_dimension.into();
-        FusedError::check_limit(what, "maxComputeWorkgroupsPerDimension", count, available)
+        FusedError::check_limit(what, FusedError::WORKGROUPS, count, available)
     }
 
     /// Reads numbers back from the beginning of a buffer.
