@@ -60,7 +60,8 @@ function wholeChurn(given, still) {
   if (typeof given !== "object")
     throw new NcsnError("bad-option", "churn must be { amount, min, max, noise }");
   ensureKnown(given, CHURN, "part of churn");
-  return { ...still, ...given };
+  const parts = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
+  return { ...still, ...Object.fromEntries(parts) };
 }
 
 /**

@@ -14,7 +14,7 @@ pub(crate) fn one_line(message: impl Display) -> String {
 #[cfg(all(feature = "cli", not(target_family = "wasm")))]
 pub(crate) fn zip_error(error: ZipError) -> ZipError {
     match error {
-        ZipError::InvalidArchive(problem) if problem.starts_with("Could not find EOCD") => {
+        ZipError::InvalidArchive(problem) if problem == "Could not find EOCD" => {
             ZipError::InvalidArchive("it ends early; is the download complete?".into())
         }
         error => error,

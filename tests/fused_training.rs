@@ -494,18 +494,19 @@ fn a_run_that_diverges_goes_back_to_where_it_was_sound() {
 #[test]
 fn what_only_burn_can_train_is_refused_with_its_name() {
     let (gpu, images) = (gpu(), images());
-    let refused = |changed: Options| {
-        let error = Trainer::on_gpu(changed, Start::Random, &images, &gpu).err().expect("refused");
+    let refused = |changed: Options, start| {
+        let error = Trainer::on_gpu(changed, start, &images, &gpu).err().expect("refused");
         assert!(matches!(error, TrainError::Unsupported(_)), "{error}");
         error.to_string()
     };
     let bf16 = Options { precision: Precision::Bf16, ..options(&images) };
-    assert!(refused(bf16).contains("bf16"));
+    assert!(refused(bf16, Start::Random).contains("bf16"));
     let architecture = options(&images).architecture.with_classes(2).with_guidance_max(4.0);
     let distilled = Options { architecture, stable_targets: None, ..options(&images) };
-    assert!(refused(distilled).contains("distilling guidance"));
+    let start = Start::Distilled(Weights::default());
+    assert!(refused(distilled, start).contains("distilling guidance"));
     let consistency = Some(Consistency { first_gap: 0.1, last_gap: 0.05, distillation: false });
-    let error = refused(Options { consistency, ..options(&images) });
+    let error = refused(Options { consistency, ..options(&images) }, Start::Random);
     assert!(error.contains("consistency tuning") && error.contains("Burn's"), "{error}");
 }
 

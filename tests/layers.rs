@@ -143,7 +143,9 @@ fn leaves(tree: &str) -> Vec<String> {
     parts.map(|part| format!("{}{part}", before.trim())).collect()
 }
 
+/// The names in a path, without an alias.
 fn names_of(path: &str) -> Names {
+    let (path, _) = path.split_once(" as ").unwrap_or((path, ""));
     path.split("::").filter(|&name| name != "self").map(Into::into).collect()
 }
 

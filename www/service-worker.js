@@ -107,7 +107,7 @@ async function keepModel(url, answer) {
   if (isWeights(url)) await deleteOldModels();
 }
 
-/** An answer's bytes, which are more than its length says if they came compressed. @param {Response} answer */
+/** The bytes of an answer, or an error beyond `MAX_BYTES`: the length of a compressed answer is not that of its bytes. @param {Response} answer */
 function bounded(answer) {
   let bytes = 0;
   return answer.body?.pipeThrough(

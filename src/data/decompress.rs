@@ -49,7 +49,7 @@ impl Read for Worded<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.decoder.read(buffer).map_err(|error| {
             let problem = match error.kind() {
-                ErrorKind::Interrupted => return error,
+                ErrorKind::Interrupted | ErrorKind::FileTooLarge => return error,
                 ErrorKind::UnexpectedEof => {
                     "its compressed data end early; is the download complete?".into()
                 }

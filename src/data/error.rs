@@ -34,8 +34,8 @@ pub enum DataError {
     /// There is no data at a path.
     #[error(
         "{}: no images here; expected a folder, .tar, .tar.gz (.xz, .bz2, .zst) or .zip of images \
-         (PNG, JPEG, GIF, WebP, BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches (data_batch_1.bin) or \
-         CIFAR-100, or one IDX file, .npy array or .npz",
+         (PNG, JPEG, GIF, WebP, BMP), of IDX files (train-images-idx3-ubyte), of CIFAR-10 batches \
+         (data_batch_1.bin) or CIFAR-100, or one IDX file, .npy array or .npz",
         path.display()
     )]
     Nothing {

@@ -135,9 +135,11 @@ impl Format {
                 };
                 // QMNIST's have another end: they are no IDX file of labels, which is noted.
                 let stem = |name: &str| name.split("idx").next().map(str::to_owned);
-                let mut named = others.filter(|name| stem(&plain(name)) == stem(&wanted));
-                let first = named.clone().next();
-                named.find(is_close).or(first)
+                let mut named: Vec<_> =
+                    others.filter(|name| stem(&plain(name)) == stem(&wanted)).collect();
+                named.sort_by_key(|name| plain(name) != wanted);
+                let first = named.first().copied();
+                named.into_iter().find(is_close).or(first)
             }
             Self::Npy => {
                 let wanted = Role { labels: Some(true), ..role(images) };

@@ -109,8 +109,8 @@ fn one_image(sizes: &[u64]) -> Option<String> {
         && width > NARROW
     {
         return Some(format!(
-            "an array of shape {sizes:?}, which looks like one image; np.stack makes one array of \
-             many"
+            "an array of shape {sizes:?}, one image; np.stack makes one array of many, and \
+             x.reshape(-1, H, W) images of rows of pixels"
         ));
     }
     let (layout, several) = match *sizes {

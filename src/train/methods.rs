@@ -57,7 +57,7 @@ impl Options {
     pub fn for_kernels(&self) -> Result<&UNetDescription, NeedsBurn> {
         let network = match &self.architecture {
             Architecture::UNet(network) => network,
-            Architecture::RefineNet(_) => return Err(NeedsBurn::REFINENET),
+            Architecture::RefineNet(_) => return Err(NeedsBurn::RefineNet),
         };
         if self.precision != Precision::F32 {
             return Err(NeedsBurn::Bf16);

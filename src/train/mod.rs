@@ -60,5 +60,5 @@ pub use ranks::mpi_ranks::MpiRanks;
 pub use recommended::{STABLE_TARGETS_VALUES, measure_distances, usual_steps};
 pub use session::{Event, Report, Session, SessionError, SessionOptions};
 pub use start::Start;
-pub use target::stable_from;
+pub use target::stable_sigma;
 pub use trainer::Trainer;

@@ -1,7 +1,7 @@
 //! Options that suit a set of images.
 
 use super::options_error::OptionsError;
-use super::{Augmentation, Fingerprint, Options, Precision, stable_from};
+use super::{Augmentation, Fingerprint, Options, Precision, stable_sigma};
 use crate::data::Images;
 use crate::data::distances::Distances;
 use crate::net::{Architecture, UNetDescription};
@@ -73,7 +73,7 @@ impl Options {
             levels: Settings::LEVELS,
             augmentation: Augmentation::default(),
             label_dropout: if classes > 0 { Recipe::LABEL_DROPOUT } else { usual.label_dropout },
-            stable_targets: few.then(|| stable_from(images)).flatten(),
+            stable_targets: few.then(|| stable_sigma(images)).flatten(),
             autoguidance: None,
             consistency: None,
             distribution_matching: None,

@@ -71,7 +71,7 @@ struct Reference {
 const ANOTHER: f32 = -1e30;
 
 /// The σ from which targets are stable for these images; `None` if all of them are the same.
-pub fn stable_from(images: &Images) -> Option<f32> {
+pub fn stable_sigma(images: &Images) -> Option<f32> {
     distances::nearest(images).map(|distance| recipe::stable_sigma(distance as f32))
 }
 
@@ -167,7 +167,7 @@ mod tests {
         };
         let images = Images::new(shape, (0..300 * 36).map(byte).collect());
         let change = Augmentation::default();
-        let from = stable_from(&images).expect("they differ");
+        let from = stable_sigma(&images).expect("they differ");
         let device = Device::flex();
         let targets = StableTargets::new(&images, change, 0.0, 0, std::slice::from_ref(&device));
         let targets = Target::Stable(targets);
@@ -184,7 +184,7 @@ mod tests {
         assert!(difference(from) < 0.1, "{} at {from}", difference(from));
         assert!(difference(3.0 * from) > 0.2, "{} at {}", difference(3.0 * from), 3.0 * from);
         let black = Images::new(shape, vec![0; 3 * 36]);
-        assert_eq!(stable_from(&black), None);
+        assert_eq!(stable_sigma(&black), None);
     }
 
     /// The definition, applied image by image, with images close enough for several to count: for a

@@ -80,7 +80,7 @@ async function changeEngine(choice) {
     }
     before.free();
     link.set("engine", name);
-    // If not, `use` has begun a run already.
+    // Unless `use` has already begun a run, for images that were asked for meanwhile.
     if (run.state === "ready") begin(again);
   } catch (error) {
     if (fatalErrors.failure) return;
@@ -128,7 +128,7 @@ function listenToFiles() {
   });
   addEventListener("paste", ({ clipboardData, target }) => {
     const file = clipboardData?.files[0];
-    // What is copied from a spreadsheet is text for a field, and comes with a picture of it.
+    // What is copied from a spreadsheet is text for a field, and comes with an image of it.
     if (file && !isTyping(target)) takeFile(file);
   });
 }

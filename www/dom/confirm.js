@@ -14,6 +14,10 @@ export function onConfirmed(button, question, act) {
     button.ariaLabel = on ? null : ariaLabel;
   };
   button.addEventListener("blur", () => ask(false));
+  // A key that is held is no answer.
+  button.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    if (event.repeat) event.preventDefault();
+  });
   button.addEventListener("click", (/** @type {MouseEvent} */ { detail }) => {
     // The second click of a double click is no answer.
     if (detail > 1) return;

@@ -4,7 +4,7 @@
 /** The element with an id, which `index.html` has. @param {string} id @returns {any} */
 export const $ = (id) => document.getElementById(id);
 
-/** Whether keys that are pressed on an element are for a field of its own. @param {any} target @returns {boolean} */
+/** Whether an element is a field for text or a list, or in one: keys and what is pasted are for that. @param {any} target @returns {boolean} */
 export const isTyping = (target) =>
   target.closest(
     "input:not([type=radio], [type=checkbox], [type=range]), select, textarea, [contenteditable]",

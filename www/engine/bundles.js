@@ -61,7 +61,7 @@ export async function compile(bundle) {
       throw missing(bundle, download("WebAssembly module", url, status, statusText));
     const reader = body.getReader();
     for (;;) {
-      const { done, value } = await unlessSilent(reader.read());
+      const { done, value } = await unlessSilent(reader.read(), () => void reader.cancel());
       if (done) break;
       pieces.push(value);
     }

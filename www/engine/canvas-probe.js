@@ -14,7 +14,7 @@ let known;
  * page makes a device that it wants to keep.
  * @param {() => Promise<any>} makeDevice a GPUDevice for the trial alone
  * @param {() => Error | Promise<Error>} late makes the error for a device that does not finish the trial
- * @returns {Promise<boolean>} rejects as `makeDevice` does, and then tries again when next asked
+ * @returns {Promise<boolean>} rejects as `makeDevice` does, or with `late`'s error, and then tries again when next asked
  */
 export function presents(makeDevice, late) {
   known ??= makeDevice().then((device) => within(tried(device), GPU_ANSWER_MS, late));

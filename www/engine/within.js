@@ -28,7 +28,8 @@ export function within(answer, milliseconds, late) {
 }
 
 /**
- * Limits a wait for a server. A connection that is only slow never gets there, since it brings something now and then.
+ * Limits a wait for a server. A connection that is only slow never gets there, since it brings something now and
+ * then. An import brings no pieces: its script has to be there in that time.
  * @template T @param {Promise<T>} answer @param {(error: Error) => void} [onSilence]
  */
 export const unlessSilent = (answer, onSilence) =>

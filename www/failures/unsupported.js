@@ -66,12 +66,12 @@ export const noAdapter = (technical = "") => ({
 export const noAnswer = (what, seconds) => ({
   kind: "no-answer",
   title: "The GPU does not answer",
-  text: `The browser was asked for a GPU and has not answered for ${seconds} seconds.`,
+  text: `The GPU has not answered for ${seconds} seconds.`,
   advice: [
     "Close other pages and programs that use the GPU, then try again.",
     "If that does not help, restart the browser, or update the graphics driver.",
   ],
-  technical: `No answer to the request for a WebGPU ${what}.\n${navigator.userAgent}`,
+  technical: `No WebGPU ${what} came.\n${navigator.userAgent}`,
   retry: "Try again",
 });
 

@@ -209,8 +209,8 @@ export class Run {
   /** Drops the current run, and settles when nothing is running any more. */
   async clear() {
     const old = this.#letGo();
-    this.#set("ready");
     await this.#queue.add(async () => old?.free());
+    this.#set("ready");
   }
 
   /** Returns the current chains for the caller to free; work on them does not continue. */

@@ -104,7 +104,7 @@ export async function openSaveDialog(shown) {
   if (navigator.canShare?.({ files: [new File([], "a.png", { type: "image/png" })] }))
     way("share", "Share…", "the images and the link to them", async () => {
       const files = [await shown.png()];
-      await navigator.share({ files, url: shown.link }).catch(unlessCancelled);
+      await navigator.share({ files, url: shown.link }).catch(unlessCanceled);
       return "";
     });
   await styleDialogs();
@@ -147,6 +147,6 @@ function pathView(path) {
 }
 
 /** @param {Error} error */
-function unlessCancelled(error) {
+function unlessCanceled(error) {
   if (error.name !== "AbortError") throw error;
 }

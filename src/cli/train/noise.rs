@@ -62,7 +62,7 @@ pub struct NoiseArgs {
 /// The noise level from which targets are stable.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StableTargets {
-    /// Where [`crate::train::stable_from`] says.
+    /// Where [`crate::train::stable_sigma`] says.
     Auto,
     /// At no noise level.
     Off,

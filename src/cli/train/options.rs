@@ -10,7 +10,7 @@ use crate::data::DataSet;
 use crate::model_file::Card;
 use crate::noise::NoiseSchedule;
 use crate::recipe::Recipe;
-use crate::train::{Fingerprint, Options, STABLE_TARGETS_VALUES, stable_from, usual_steps};
+use crate::train::{Fingerprint, Options, STABLE_TARGETS_VALUES, stable_sigma, usual_steps};
 use crate::words::count;
 
 impl Arguments {
@@ -100,7 +100,7 @@ impl Arguments {
             Net::Unet | Net::Ncsn | Net::Ncsnv2 => StableTargets::Off,
         };
         match self.noise.stable_targets.unwrap_or(usual) {
-            StableTargets::Auto => stable_from(&data.train),
+            StableTargets::Auto => stable_sigma(&data.train),
             StableTargets::Off => None,
             StableTargets::From(sigma) => Some(sigma),
         }

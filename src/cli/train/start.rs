@@ -115,7 +115,7 @@ impl Start {
         let bf16 = arguments.optimization.precision == Some(Precision::Bf16);
         let network = match arguments.network.arch {
             Net::Unet => None,
-            Net::Ncsn | Net::Ncsnv2 => Some(NeedsBurn::REFINENET.to_string()),
+            Net::Ncsn | Net::Ncsnv2 => Some(NeedsBurn::RefineNet.to_string()),
         };
         let needs = needs.or(bf16.then_some("--precision bf16")).map(str::to_owned).or(network);
         if leads && !run.dry_run {
@@ -132,7 +132,7 @@ impl Start {
             _ => match weights.architecture() {
                 Some(Architecture::RefineNet(_)) => {
                     arguments.ensure_effect_on_refinenet()?;
-                    Some(NeedsBurn::REFINENET)
+                    Some(NeedsBurn::RefineNet)
                 }
                 Some(Architecture::UNet(_)) | None => None,
             },

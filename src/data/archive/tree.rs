@@ -236,14 +236,13 @@ impl Expansion<'_> {
         said: &[u8],
         above: &[&[u8]],
     ) -> Result<(), String> {
-        let target = match self.targets.get(path) {
-            Some(Ok(Target::Folder(target))) => target.clone(),
-            Some(Ok(Target::File(entry))) => {
+        let target = match &self.targets[path] {
+            Ok(Target::Folder(target)) => target.clone(),
+            Ok(Target::File(entry)) => {
                 self.listing.files.push((name.to_vec(), Source::Entry(*entry)));
                 return Ok(());
             }
-            Some(Err(problem)) => return Err(format!("a link to {}, {problem}", shown(said))),
-            None => return Ok(()),
+            Err(problem) => return Err(format!("a link to {}, {problem}", shown(said))),
         };
         let here = folders(path).filter(|parent| parent.len() >= folder.len());
         let above: Vec<&[u8]> = above.iter().copied().chain(here).collect();

@@ -79,7 +79,7 @@ impl TrainingImages {
     }
 
     /// The σ from which targets are stable, if that is known.
-    pub fn stable_from(&self) -> Option<f32> {
+    pub fn stable_sigma(&self) -> Option<f32> {
         self.median_nearest.map(stable_sigma)
     }
 

@@ -66,7 +66,7 @@ pub(super) fn start(
     };
     recipe.check()?;
     let training = TrainingRecord {
-        stable_targets: images.stable_from(),
+        stable_targets: images.stable_sigma(),
         from,
         ..TrainingRecord::new(plan.name.clone(), images.originals, &recipe, "WebGPU".into())
     };

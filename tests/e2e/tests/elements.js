@@ -120,7 +120,7 @@
 
   // Where less motion is wanted, a pause acts before the images are finished.
   const { matchMedia } = window;
-  window.matchMedia = () => ({ matches: true });
+  window.matchMedia = () => Object.assign(new EventTarget(), { matches: true });
   const calm = added({ model, count: 1, steps: 40 });
   const reading = calm.shadowRoot.querySelector(".reading");
   while (!reading.textContent.startsWith("step")) await new Promise(requestAnimationFrame);

@@ -88,7 +88,7 @@ impl Buffers {
             level_rows,
             images: [images()?, images()?, images()?, images()?, images()?],
             denoised: gpu.storage("the denoised images of a batch", 8 * numbers)?,
-            levels: gpu.storage("the noise levels", 16 * level_rows as u64)?,
+            levels: gpu.storage("the noise levels of a batch", 16 * level_rows as u64)?,
             table,
             // One more, for evaluations between the steps.
             steps: RowTable::new(gpu, "the steps", Self::STEPS + 1)?,

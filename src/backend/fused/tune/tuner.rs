@@ -113,8 +113,9 @@ impl Tuner {
         }
         if let Some(Compiling { tiling, lowered, .. }) = self.present.take() {
             // Tiles that need more workgroups than the GPU allows are no candidate.
-            let Ok(network) = self.network.tiled(tiling, lowered, &self.compiler) else {
-                return Ok(true);
+            let network = match self.network.tiled(tiling, lowered, &self.compiler) {
+                Err(FusedError::Limit { .. }) => return Ok(true),
+                network => network?,
             };
             let seconds = f64::INFINITY;
             self.candidates.push(Candidate { network, rounds: 0, evaluations: 1, seconds });

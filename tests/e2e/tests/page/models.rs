@@ -86,7 +86,7 @@ async fn files_can_be_pasted_into_the_page() -> Result<()> {
         page.wait_until("the page says what is wrong", told).await?;
         let pressed = "return document.getElementById('draw').getAttribute('aria-pressed')";
         let pressed = browser.client.execute(pressed, vec![]).await?;
-        ensure!(pressed != "true", "the picture of a cell is drawn");
+        ensure!(pressed != "true", "the image of the cells is drawn");
         paste_file(browser, "a.png", "www/models/mnist.png").await?;
         follows_drawing(&page).await?;
         paste_file(browser, "pasted.safetensors", "www/models/emoji.safetensors").await?;

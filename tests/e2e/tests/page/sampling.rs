@@ -268,7 +268,6 @@ async fn steps_pauses_and_restarts() -> Result<()> {
     .await
 }
 
-/// The button that is there after a run makes other images; the same images come from Restart.
 /// If no chains can be made, older images stay, and are not called noise.
 #[tokio::test]
 async fn without_new_chains_the_page_says_so() -> Result<()> {
@@ -290,6 +289,7 @@ async fn without_new_chains_the_page_says_so() -> Result<()> {
     .await
 }
 
+/// The button that is there after a run makes other images; the same images come from Restart.
 #[tokio::test]
 async fn new_images_have_another_seed() -> Result<()> {
     with_browser(async |browser| {

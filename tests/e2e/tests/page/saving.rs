@@ -113,8 +113,9 @@ async fn a_run_can_be_saved_as_a_gif() -> Result<()> {
         ensure!(saved == json!([names[0], names[1], 0]), "the files are {saved}");
 
         // What is not waited for any more is not saved.
-        browser.client.execute("document.getElementById('save-gif').click()", vec![]).await?;
-        close_more(browser).await?;
+        let script = "document.getElementById('save-gif').click(); \
+                      document.getElementById('save-dialog').close()";
+        browser.client.execute(script, vec![]).await?;
         open_more(&page).await?;
         let name = save_by(browser, &page, "#save-one").await?;
         ensure!(name == names[1], "after the dialog was closed, {name} is saved");

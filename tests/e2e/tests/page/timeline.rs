@@ -221,7 +221,7 @@ async fn the_past_has_its_view_and_ends_with_a_failure() -> Result<()> {
             Ok::<_, anyhow::Error>(browser.client.execute(script, vec![]).await?)
         };
         page.click("label:has([value=denoised])").await?;
-        settle(browser).await?;
+        wait_for_film(browser, TINY_FILM).await?;
         focus(browser).await?;
         for (key, name) in [(Key::Home, "noisy"), (Key::End, "denoised"), (Key::Home, "noisy")] {
             page.press(&char::from(key).to_string()).await?;
