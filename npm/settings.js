@@ -38,8 +38,7 @@ const CHURN = { amount: true, min: true, max: true, noise: true };
 export function settingsFor({ sampler, steps, settings: more }, card, model, schedule, still) {
   ensureKnown(more, SETTINGS, "setting");
   const { churn, ...others } = more ?? {};
-  const given = Object.entries(others).filter(([, value]) => value !== undefined);
-  const wanted = /** @type {Partial<SamplerSettings>} */ (Object.fromEntries(given));
+  const wanted = /** @type {Partial<SamplerSettings>} */ (given(others));
   if (churn !== undefined) wanted.churn = wholeChurn(churn, still);
   const name = sampler ?? wanted.sampler ?? card.sampler.sampler;
   /** @type {SamplerSettings | undefined} */ let suited;
@@ -55,14 +54,17 @@ export function settingsFor({ sampler, steps, settings: more }, card, model, sch
   }
 }
 
-/** @param {Partial<Churn>} given @param {Churn} still @returns {Churn} */
-function wholeChurn(given, still) {
-  if (typeof given !== "object")
+/** @param {Partial<Churn>} parts @param {Churn} still @returns {Churn} */
+function wholeChurn(parts, still) {
+  if (typeof parts !== "object")
     throw new NcsnError("bad-option", "churn must be { amount, min, max, noise }");
-  ensureKnown(given, CHURN, "part of churn");
-  const parts = Object.entries(given ?? {}).filter(([, value]) => value !== undefined);
-  return { ...still, ...Object.fromEntries(parts) };
+  ensureKnown(parts, CHURN, "part of churn");
+  return { ...still, ...given(parts) };
 }
+
+/** What is given: undefined counts as left out. @param {object | null} values */
+const given = (values) =>
+  Object.fromEntries(Object.entries(values ?? {}).filter(([, value]) => value !== undefined));
 
 /**
  * What is wrong with a setting that is impossible by itself. What may also be impossible is how some go together.

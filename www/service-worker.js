@@ -27,8 +27,6 @@ const FORMER = "ncsn page ";
 const MODELS = "ncsn models";
 /** The most bytes that a model has; what is larger is refused by the page. */
 const MAX_BYTES = 1 << 28;
-/** The most bytes that all kept models have together: beyond that, those that were kept longest ago are deleted. */
-const MAX_ALL_BYTES = 2 * MAX_BYTES;
 
 const beside = new Set(BESIDE.map((file) => new URL(file, SCOPE).href));
 const isFixed = (/** @type {string} */ url) =>
@@ -142,7 +140,7 @@ let deleting = Promise.resolve();
  */
 const deleteOldModels = () =>
   (deleting = deleting
-    .then(async () => deleteOldest(await caches.open(MODELS), MAX_ALL_BYTES))
+    .then(async () => deleteOldest(await caches.open(MODELS)))
     .catch(console.warn));
 
 /** @param {Request} request */

@@ -6,6 +6,8 @@
 
 /** Holds the SHA-256 of the file. */
 const SUM = "x-sha256";
+/** The most bytes that the files of a cache have together: twice as many as a model may have. */
+const MAX_ALL_BYTES = 1 << 29;
 
 /** The SHA-256 of bytes, in hexadecimal. @param {BufferSource} bytes */
 export async function sumOf(bytes) {
@@ -44,9 +46,9 @@ export async function match(cache, address) {
 
 /**
  * Deletes the files that were kept longest ago, if all of them are too large together.
- * @param {Cache} cache @param {number} most bytes that stay
+ * @param {Cache} cache
  */
-export async function deleteOldest(cache, most) {
+export async function deleteOldest(cache) {
   /** @type {[request: Request, bytes: number][]} */
   const sizes = [];
   // A cache lists what was kept last at the end. What is put there again goes to the end, so this begins with the oldest.
@@ -54,7 +56,7 @@ export async function deleteOldest(cache, most) {
   let bytes = 0;
   for (const [request, size] of sizes.reverse()) {
     bytes += size;
-    if (bytes > most) await cache.delete(request);
+    if (bytes > MAX_ALL_BYTES) await cache.delete(request);
   }
 }
 

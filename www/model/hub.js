@@ -17,8 +17,6 @@ const SCHEME = "hf:";
 const FILE = "model.safetensors";
 const REVISION = "main";
 const CACHE = "ncsn hub";
-/** The most bytes that all kept files have together: beyond that, those that were kept longest ago are deleted. */
-const MAX_ALL_BYTES = 1 << 29;
 /** How many milliseconds a hub has to say whether there is a newer file. */
 const ANSWER_MS = 5000;
 
@@ -78,7 +76,7 @@ export function hubFile(name, hub = HUB) {
       if (!kept) return;
       try {
         await put(kept, url, bytes, tag ? { etag: tag } : {});
-        await deleteOldest(kept, MAX_ALL_BYTES);
+        await deleteOldest(kept);
       } catch {
         // Without room for it, it is fetched again next time.
       }
